@@ -1,0 +1,29 @@
+"""Where the stages leave their files, and how JSON and Parquet are read and written there."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+CLEAN = Path("data/clean.parquet")
+PARTS = Path("data/parts")
+INGEST = Path("artifacts/ingest.json")
+VALIDATION = Path("artifacts/validation.json")
+SPLIT = Path("artifacts/split.json")
+TUNING = Path("artifacts/tuning.json")
+TRAINING = Path("artifacts/training.json")
+BUNDLE = Path("artifacts/bundle")
+EVALUATION = Path("artifacts/evaluation.json")
+TEST_SCORES = Path("artifacts/test_scores.npz")
+GATE = Path("artifacts/gate.json")
+REPORT = Path("artifacts/report")
+RUN = Path("artifacts/run.json")
+
+
+def write_json(path: Path, content: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False, default=str)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,187 @@
+"""The bundle: one folder that holds all a prediction needs, and proves that it is whole.
+
+    model.onnx         the graph: encoded inputs to scores
+    encoder.json       what the encoder learned from the training part
+    contract.yaml      the contract the model was trained under
+    reference.parquet  training records that drift is measured against
+    bundle.json        names, decision, golden records, lineage
+    SHA256SUMS         the digest of each file above, as `sha256sum --check` reads it
+
+Saving is training's business, loading everybody's. Loading needs ONNX Runtime and NumPy, and runs no code from the
+bundle.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import onnxruntime
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from . import contract as contracts
+from .contract import Contract, mistakes_of
+from .modality import Columns, Encoder, Inputs, Record
+from .task import Decision
+
+FORMAT = 1
+MODEL, ENCODER, CONTRACT, REFERENCE, MANIFEST = FILES = (
+    "model.onnx",
+    "encoder.json",
+    "contract.yaml",
+    "reference.parquet",
+    "bundle.json",
+)
+SUMS = "SHA256SUMS"
+MAX_BYTES = 2 * 1024**3
+GOLDEN_TOLERANCE = 1e-5
+
+
+class BundleError(Exception):
+    """The bundle is incomplete, altered, foreign or newer than this code; the message says which."""
+
+
+class Golden(BaseModel):
+    """A raw record of the training part with the scores it must get."""
+
+    record: dict[str, Any]
+    scores: list[float]
+
+
+class Manifest(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    format: int
+    model_version: str
+    contract_digest: str
+    inputs: tuple[str, ...]
+    output: str
+    decision: Decision
+    golden: tuple[Golden, ...]
+    lineage: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified model, ready to score."""
+
+    path: Path
+    manifest: Manifest
+    contract: Contract
+    encoder: Encoder
+    session: onnxruntime.InferenceSession
+
+    @property
+    def decision(self) -> Decision:
+        return self.manifest.decision
+
+    @classmethod
+    def load(cls, path: Path, threads: int = 1) -> Self:
+        """Verify every digest, then load.
+
+        Raises:
+            BundleError: in one sentence, when a file is missing, altered, too large or does not fit the others.
+        """
+        _verify(path)
+        manifest = _manifest(path)
+        try:
+            contract = contracts.load(path / CONTRACT)
+            encoder = Encoder.model_validate_json((path / ENCODER).read_bytes())
+        except (contracts.ContractError, ValidationError) as error:
+            raise BundleError(f"bundle {path}: does not fit this version of the code: {error}") from None
+        if contract.digest != manifest.contract_digest:
+            raise BundleError(f"bundle {path}: was trained under another contract than the one it holds")
+        bundle = cls(path, manifest, contract, encoder, _session(path / MODEL, threads))
+        found = {port.name for port in bundle.session.get_inputs()}
+        if found != set(manifest.inputs):
+            raise BundleError(f"bundle {path}: {MODEL} takes {sorted(found)}, {MANIFEST} says {manifest.inputs}")
+        return bundle
+
+    def scores(self, columns: Columns) -> np.ndarray:
+        """Typed columns of n records -> scores (n, classes) or (n, 1), float64."""
+        return self.run(self.encoder.encode(columns))
+
+    def scores_one(self, record: Record) -> np.ndarray:
+        """One typed record -> scores (1, classes) or (1, 1), float64."""
+        return self.run(self.encoder.encode_one(record))
+
+    def run(self, inputs: Inputs) -> np.ndarray:
+        return self.session.run([self.manifest.output], inputs)[0].astype(np.float64)
+
+
+def save(
+    path: Path,
+    *,
+    contract_file: Path,
+    contract: Contract,
+    encoder: Encoder,
+    output: str,
+    inputs: tuple[str, ...],
+    decision: Decision,
+    golden: tuple[Golden, ...],
+    lineage: Mapping[str, str],
+) -> Manifest:
+    """Complete a folder that already holds model.onnx and reference.parquet. The digests are written last."""
+    (path / ENCODER).write_text(encoder.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    (path / CONTRACT).write_bytes(contract_file.read_bytes())
+    content = json.dumps([digest(path / name) for name in FILES[:-1]] + [decision.model_dump()]).encode()
+    manifest = Manifest(
+        format=FORMAT,
+        model_version=hashlib.sha256(content).hexdigest()[:12],
+        contract_digest=contract.digest,
+        inputs=inputs,
+        output=output,
+        decision=decision,
+        golden=golden,
+        lineage=dict(lineage),
+    )
+    (path / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (path / SUMS).write_text("".join(f"{digest(path / name)}  {name}\n" for name in FILES), encoding="utf-8")
+    return manifest
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _manifest(path: Path) -> Manifest:
+    try:
+        content = json.loads((path / MANIFEST).read_bytes())
+    except ValueError:
+        raise BundleError(f"bundle {path}: {MANIFEST} is not JSON") from None
+    found = content.get("format") if isinstance(content, dict) else None
+    if found != FORMAT:
+        raise BundleError(f"bundle {path}: has format {found!r}, this code reads format {FORMAT}")
+    try:
+        return Manifest.model_validate(content)
+    except ValidationError as error:
+        raise BundleError(f"bundle {path}: {MANIFEST}: {'; '.join(mistakes_of(error))}") from None
+
+
+def _verify(path: Path) -> None:
+    """Compare every byte of the bundle with what was saved; the list of digests may hold nothing else either."""
+    for name in (*FILES, SUMS):
+        if not (path / name).is_file():
+            raise BundleError(f"bundle {path}: {name} is missing; `make pipeline` makes a whole bundle")
+        if (path / name).stat().st_size > MAX_BYTES:
+            raise BundleError(f"bundle {path}: {name} is larger than {MAX_BYTES:,} bytes")
+    listed = (path / SUMS).read_bytes().splitlines(keepends=True)
+    if len(listed) != len(FILES):
+        raise BundleError(f"bundle {path}: {SUMS} must list {len(FILES)} files, it lists {len(listed)}")
+    for name, line in zip(FILES, listed, strict=True):
+        if line != f"{digest(path / name)}  {name}\n".encode():
+            raise BundleError(f"bundle {path}: {name} is not the file that was saved, or {SUMS} was altered")
+
+
+def _session(file: Path, threads: int) -> onnxruntime.InferenceSession:
+    """One thread a request and no spinning: a server's cores belong to its requests."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,302 @@
+"""contract.yaml, read once into frozen, typed models.
+
+The contract states the problem, the columns, the quality the data must have, what counts as good and what errors
+cost. Whoever needs to know a column asks here. This module knows nothing about data frames, models or HTTP.
+"""
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+PATH = Path("contract.yaml")
+
+Kind = Literal["binary", "multiclass", "continuous"]
+Type = Literal["number", "integer", "category", "ordinal", "datetime", "boolean", "id", "ignored"]
+Role = Literal["feature", "id", "target", "time", "group", "sensitive", "pii"]
+NUMERIC: tuple[Type, ...] = ("number", "integer")
+
+
+class ContractError(Exception):
+    """The contract is wrong; the message says where, what was found and what is allowed."""
+
+
+def _as_text(value: Any) -> Any:
+    """A label as it stands in a text file: YAML reads 0 and true as numbers and booleans, the data holds "0"."""
+    return str(value).lower() if isinstance(value, bool) else str(value) if isinstance(value, (int, float)) else value
+
+
+Label = Annotated[str, BeforeValidator(_as_text)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Problem(Section):
+    name: str
+    goal: str = ""
+    decision: str = ""
+    owner: str = ""
+    scope: str = ""
+    risks: tuple[str, ...] = ()
+
+
+class Source(Section):
+    """Where raw records come from: a file, or a query whose result is kept as a snapshot in `path`."""
+
+    path: Path
+    delimiter: str = Field(",", min_length=1, max_length=1)
+    decimal: Literal[".", ","] = "."
+    encoding: str = "utf-8"
+    url: str = Field("", description="SQLAlchemy URL; ${NAME} is taken from the environment")
+    query: str = Field("", description="table name or SELECT statement")
+
+
+class Target(Section):
+    name: str
+    kind: Kind
+    positive: Label | None = Field(None, description="the class whose probability is reported; binary only")
+    unit: str = ""
+
+
+class Column(Section):
+    type: Type
+    role: tuple[Role, ...] = ("feature",)
+    description: str = ""
+    unit: str = ""
+    nullable: bool = False
+    allowed: tuple[Label, ...] = ()
+    order: tuple[Label, ...] = Field((), description="ordinal only, lowest first")
+    min: float | str | None = None
+    max: float | str | None = None
+    outside: Literal["refuse", "accept"] = Field("refuse", description="values outside min, max and allowed")
+    format: str = Field("", description="datetime only: strptime format of text that is not ISO 8601")
+    completeness: float | None = Field(None, ge=0, le=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_role_or_several(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            default = "id" if data.get("type") == "id" else "feature"
+            role = data.get("role", default)
+            data = {**data, "role": [role] if isinstance(role, str) else role}
+        return data
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.type == "ordinal" and len(self.order) < 2:
+            raise ValueError("an ordinal column needs `order`: its levels, lowest first")
+        if self.type != "ordinal" and self.order:
+            raise ValueError(f"`order` belongs to ordinal columns, this one is {self.type}")
+        if {"feature", "pii"} <= set(self.role):
+            raise ValueError("a pii column cannot be a feature; role: [pii, id] keeps it as a keyed hash")
+        if self.type in NUMERIC and any(isinstance(bound, str) for bound in (self.min, self.max)):
+            raise ValueError("min and max of a number must be numbers")
+        if self.min is not None and self.max is not None and self.min > self.max:  # type: ignore[operator]
+            raise ValueError(f"min ({self.min}) must not exceed max ({self.max})")
+        return self
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """The values that are expected, in order for ordinals; empty when any value goes."""
+        return self.order or self.allowed
+
+    @property
+    def is_feature(self) -> bool:
+        return "feature" in self.role and self.type not in ("id", "ignored")
+
+
+class Rule(Section):
+    """One condition that a record must meet to be in scope; a missing value does not meet it."""
+
+    column: str
+    allowed: tuple[Label, ...] = ()
+    min: float | str | None = None
+    max: float | str | None = None
+    reason: str
+
+
+class Quality(Section):
+    minimum_rows: int = Field(200, ge=1)
+    completeness: float = Field(0.95, ge=0, le=1, description="least share of values in a required column")
+    drop_above_missing: float = Field(0.7, ge=0, le=1, description="an emptier feature is left out, by name")
+    duplicates: Literal["drop", "refuse", "keep"] = "drop"
+    freshness_days: float | None = Field(None, description="greatest age of the newest record; needs a time column")
+    near_copies_allowed: tuple[str, ...] = Field((), description="columns known to be honest, however predictive")
+
+
+class Acceptance(Section):
+    metric: str = ""
+    minimum: float | None = None
+    target: float | None = None
+    margin: float = Field(0.0, ge=0, description="least improvement over the dummy baseline")
+    slice_floor: float | None = None
+    slice_minimum_rows: int = Field(50, ge=1)
+    latency_ms: float = Field(50.0, gt=0, description="95th percentile of one prediction, in process")
+
+
+class Costs(Section):
+    """What one outcome costs. Classes: per record; a number: per unit of error."""
+
+    currency: str = "EUR"
+    true_positive: float = 0.0
+    false_positive: float = 1.0
+    true_negative: float = 0.0
+    false_negative: float = 1.0
+    misclassified: float = 1.0
+    over: float = 1.0
+    under: float = 1.0
+
+
+class Split(Section):
+    train: float = Field(0.7, gt=0, lt=1)
+    validation: float = Field(0.15, gt=0, lt=1)
+    test: float = Field(0.15, gt=0, lt=1)
+    stratify: bool = True
+
+    @model_validator(mode="after")
+    def _sums_to_one(self) -> Self:
+        total = self.train + self.validation + self.test
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"train, validation and test must add up to 1, they add up to {total:g}")
+        return self
+
+
+class Contract(Section):
+    version: Literal[1] = 1
+    problem: Problem
+    source: Source
+    target: Target
+    columns: dict[str, Column]
+    eligibility: tuple[Rule, ...] = ()
+    quality: Quality = Quality()
+    acceptance: Acceptance = Acceptance()
+    costs: Costs = Costs()
+    split: Split = Split()
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Self:
+        known = ", ".join(self.columns)
+        target = self.columns.get(self.target.name)
+        if target is None or target.role != ("target",):
+            raise ValueError(f"target.name: {self.target.name!r} must be one of columns, with role: target")
+        if self.with_role("target") != (self.target.name,):
+            raise ValueError(f"only {self.target.name!r} may have role: target")
+        if self.target.kind == "continuous" and target.type not in NUMERIC:
+            raise ValueError(f"target.kind is continuous, so {self.target.name!r} must be number or integer")
+        if self.target.kind == "binary" and self.target.positive is None:
+            raise ValueError("target.positive: a binary target needs the class whose probability is reported")
+        for role in ("time", "group"):
+            if len(self.with_role(role)) > 1:
+                raise ValueError(f"at most one column may have role: {role}, found {self.with_role(role)}")
+        if self.only("time") and self.only("group"):
+            raise ValueError("name either a time or a group column: parts are split by one of them")
+        for rule in self.eligibility:
+            if rule.column not in self.inputs:
+                raise ValueError(f"eligibility: {rule.column!r} is not an input column; those are {known}")
+        for name in self.quality.near_copies_allowed:
+            if name not in self.columns:
+                raise ValueError(f"quality.near_copies_allowed: no column {name!r}; there are {known}")
+        if not self.features:
+            raise ValueError("columns: at least one column must be a feature")
+        return self
+
+    def with_role(self, role: str) -> tuple[str, ...]:
+        return tuple(name for name, column in self.columns.items() if role in column.role)
+
+    def only(self, role: str) -> str | None:
+        """The column of a role that at most one column has (time, group, id), or None."""
+        return next(iter(self.with_role(role)), None)
+
+    @property
+    def features(self) -> dict[str, Column]:
+        return {name: column for name, column in self.columns.items() if column.is_feature}
+
+    @property
+    def inputs(self) -> dict[str, Column]:
+        """What a record may hold when a prediction is asked for: every column but the target."""
+        return {name: column for name, column in self.columns.items() if name != self.target.name}
+
+    @property
+    def stored(self) -> dict[str, Column]:
+        """What ingest keeps: not the ignored columns, nor PII unless it is also an id or a group (kept as a hash)."""
+        return {
+            name: column
+            for name, column in self.columns.items()
+            if column.type != "ignored" and ("pii" not in column.role or {"id", "group"} & set(column.role))
+        }
+
+    @property
+    def slices(self) -> tuple[str, ...]:
+        """Columns by which quality is reported separately."""
+        return tuple(name for name in self.inputs if {"sensitive", "group"} & set(self.columns[name].role))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the contract's meaning: comments and the order of keys do not change it."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2 scalars: `yes`, `no` and dates stay text, as they stand in the data; a repeated key is an error."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise ContractError(f"line {key.start_mark.line + 1}: the key {key.value!r} stands there twice")
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [pair for pair in pairs if pair[0] not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp")]
+    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
+
+
+def load(path: Path = PATH) -> Contract:
+    """Read and check a contract.
+
+    Raises:
+        ContractError: with the file, the key path, what was found and what is allowed, for every mistake.
+    """
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
+    except FileNotFoundError:
+        raise ContractError(f"{path}: no such file; `make contract DATA=... TARGET=...` writes one") from None
+    except (yaml.YAMLError, ContractError) as error:
+        raise ContractError(f"{path}: not valid YAML: {error}") from None
+    return parse(content, str(path))
+
+
+def parse(content: Any, name: str) -> Contract:
+    """Check a contract's content; `name` is what messages call it. Raises ContractError as `load` does."""
+    try:
+        return Contract.model_validate(content)
+    except ValidationError as error:
+        mistakes = "\n".join(f"  {name}: {mistake}" for mistake in mistakes_of(error))
+        raise ContractError(f"{name} has {error.error_count()} mistake(s):\n{mistakes}") from None
+
+
+def mistakes_of(error: ValidationError) -> list[str]:
+    """One line a mistake: the key path, what was found, what is allowed."""
+    return [_mistake(found) for found in error.errors()]
+
+
+def _mistake(found: Any) -> str:
+    path = ".".join(str(part) for part in found["loc"])
+    message = found["msg"].removeprefix("Value error, ")
+    if found["type"] == "extra_forbidden":
+        message = "no such key; see docs/contract.md for those that exist"
+    elif found["type"] == "missing":
+        message = "this key is required"
+    else:
+        shown = repr(found["input"])
+        message += f" (found {shown})" if len(shown) < 80 and not isinstance(found["input"], dict) else ""
+    return f"{path}: {message}" if path else message

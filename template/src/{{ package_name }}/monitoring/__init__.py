@@ -1,0 +1,1 @@
+"""What happens after deployment: drift of the records that arrive."""

@@ -1,0 +1,25 @@
+"""The stages from raw records to a judged model; each is a module command, and DVC runs the same commands."""
+
+import os
+import sys
+from collections.abc import Callable
+
+from ..bundle import BundleError
+from ..contract import ContractError
+from ..settings import ParamsError
+
+# Threads of scikit-learn that wait for each other must sleep, not spin: on a shared machine spinning made one fit
+# of boosted trees take minutes instead of a second. OpenMP reads this once, before the first import of a stage.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+class PipelineError(Exception):
+    """A stage must stop; the message names the column or file, what was found and what to do."""
+
+
+def command(stage: Callable[[], None]) -> None:
+    """Run a stage; what the user can mend is told in plain words, anything else keeps its traceback."""
+    try:
+        stage()
+    except (PipelineError, ContractError, ParamsError, BundleError) as error:
+        sys.exit(f"{stage.__module__.rpartition('.')[2]}: {error}")

@@ -1,0 +1,20 @@
+"""All stages in one process, without DVC: `python -m <package>.pipeline`."""
+
+from . import command, evaluate, gate, ingest, report, split, track, train, tune, validate
+
+STAGES = (
+    ingest.ingest,
+    validate.validate,
+    split.split,
+    tune.tune,
+    train.train,
+    evaluate.evaluate,
+    gate.gate,
+    report.report,
+    track.track,
+    gate.enforce,
+)
+
+if __name__ == "__main__":
+    for stage in STAGES:
+        command(stage)

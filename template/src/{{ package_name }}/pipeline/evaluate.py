@@ -1,0 +1,173 @@
+"""Stage 6: the bundle on the test part, which only this stage reads, and reads once."""
+
+import time
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from tqdm import tqdm
+
+from .. import contract as contracts
+from ..artifacts import BUNDLE, EVALUATION, TEST_SCORES, write_json
+from ..bundle import Bundle
+from ..contract import NUMERIC, Contract
+from ..settings import EvaluationParams, Params, load_params
+from ..task import HIGHER_IS_BETTER, baseline_scores, cost, do_nothing, encode_target, measure
+from . import command
+from .table import columns_of, read_part, record_of, target_of
+from .tune import primary_metric
+
+LATENCY_RECORDS = 200
+QUARTILES = (0.25, 0.5, 0.75)
+
+
+def evaluate() -> None:
+    contract, params = contracts.load(), load_params()
+    bundle, test = Bundle.load(BUNDLE), read_part("test")
+    columns = columns_of(test)
+    y = encode_target(target_of(test, contract), bundle.decision)
+    scores = bundle.scores(columns)
+    train_y = encode_target(target_of(read_part("train"), contract), bundle.decision)
+    dummy = baseline_scores(train_y, len(y))
+    measured, difference = intervals(y, scores, dummy, bundle, params)
+    TEST_SCORES.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(TEST_SCORES, y=y, scores=scores)
+    write_json(
+        EVALUATION,
+        {
+            "metric": primary_metric(contract),
+            "rows": len(y),
+            "metrics": measured,
+            "baseline": measure(y, dummy, bundle.decision, contract.costs, params.evaluation.precision_at),
+            "gain_over_baseline": difference,
+            "slices": slices(test, y, scores, bundle, params.evaluation),
+            "importance": importance(columns, y, bundle, params),
+            "costs": costs(y, scores, bundle),
+            "latency_ms": latency(test, bundle),
+        },
+    )
+    metric = measured[primary_metric(contract)]
+    print(
+        f"evaluate: {primary_metric(contract)} {metric['value']:.4f} [{metric['low']:.4f}, {metric['high']:.4f}]",
+        end=" ",
+    )
+    print(f"on {len(y):,} test rows")
+
+
+def intervals(
+    y: np.ndarray, scores: np.ndarray, dummy: np.ndarray, bundle: Bundle, params: Params
+) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+    """Each metric with its 95% percentile bootstrap interval, and the gain in the primary one over the dummy."""
+    costs, metric, top = bundle.contract.costs, primary_metric(bundle.contract), params.evaluation.precision_at
+    generator = np.random.default_rng(params.seed)
+    draws: list[dict[str, float]] = []
+    gains = []
+    sign = 1 if HIGHER_IS_BETTER[metric] else -1
+    for _ in tqdm(range(params.evaluation.bootstrap), desc="evaluate: intervals", unit=" resample", leave=False):
+        rows = generator.integers(0, len(y), len(y))
+        draws.append(measure(y[rows], scores[rows], bundle.decision, costs, top))
+        reference = measure(y[rows], dummy[rows], bundle.decision, costs, top)
+        if metric in draws[-1] and metric in reference:
+            gains.append(sign * (draws[-1][metric] - reference[metric]))
+    measured = {}
+    for name, value in measure(y, scores, bundle.decision, costs, top).items():
+        low, high = np.percentile([draw[name] for draw in draws if name in draw] or [value], [2.5, 97.5])
+        measured[name] = {"value": value, "low": float(low), "high": float(high)}
+    low, middle, high = np.percentile(gains, [2.5, 50, 97.5])
+    return measured, {"value": float(middle), "low": float(low), "high": float(high)}
+
+
+def slices(
+    test: pa.Table, y: np.ndarray, scores: np.ndarray, bundle: Bundle, params: EvaluationParams
+) -> list[dict[str, Any]]:
+    """The metrics of each level of the contract's group and sensitive columns that has enough rows."""
+    contract, found = bundle.contract, []
+    metric, least = primary_metric(contract), contract.acceptance.slice_minimum_rows
+    for name in contract.slices:
+        if name not in test.column_names:
+            continue
+        levels = levels_of(test, name, contract)
+        for level in sorted(set(levels)):
+            rows = np.flatnonzero(levels == level)
+            entry: dict[str, Any] = {"column": name, "level": level, "rows": len(rows)}
+            if len(rows) >= least:
+                measured = measure(y[rows], scores[rows], bundle.decision, contract.costs, params.precision_at)
+                entry |= {"value": measured.get(metric), "metrics": measured}
+            found.append(entry)
+    return found
+
+
+def levels_of(test: pa.Table, name: str, contract: Contract) -> np.ndarray:
+    """The level of each row as text; numbers fall into quartiles, gaps are a level of their own."""
+    values = test.column(name).to_pandas()
+    if contract.columns[name].type in NUMERIC:
+        edges = np.unique(np.nanquantile(values, QUARTILES))
+        names = np.array(
+            [
+                f"<= {edges[0]:g}",
+                *(f"{a:g} to {b:g}" for a, b in zip(edges, edges[1:], strict=False)),
+                f"> {edges[-1]:g}",
+            ]
+        )
+        return np.where(values.isna(), "missing", names[np.searchsorted(edges, values.fillna(edges[0]))])
+    return values.astype(object).where(values.notna(), "missing").astype(str).to_numpy()
+
+
+def importance(columns: dict[str, np.ndarray], y: np.ndarray, bundle: Bundle, params: Params) -> list[dict[str, Any]]:
+    """How much the primary metric worsens when one column is shuffled, largest first.
+
+    References:
+        Breiman (2001), Random Forests, section 10.
+    """
+    generator = np.random.default_rng(params.seed)
+    rows = generator.permutation(len(y))[: params.evaluation.importance_rows]
+    sample, truth = {name: values[rows] for name, values in columns.items()}, y[rows]
+    metric = primary_metric(bundle.contract)
+    sign = 1 if HIGHER_IS_BETTER[metric] else -1
+
+    def quality(shuffled: dict[str, np.ndarray]) -> float:
+        scores = bundle.scores(shuffled)
+        return (
+            sign
+            * measure(truth, scores, bundle.decision, bundle.contract.costs, params.evaluation.precision_at)[metric]
+        )
+
+    whole, found = quality(sample), []
+    for name in tqdm(bundle.contract.features, desc="evaluate: importance", unit=" column", leave=False):
+        drops = [
+            whole - quality(sample | {name: generator.permutation(sample[name])})
+            for _ in range(params.evaluation.importance_repeats)
+        ]
+        found.append({"column": name, "drop": float(np.mean(drops)), "spread": float(np.std(drops))})
+    return sorted(found, key=lambda entry: -entry["drop"])
+
+
+def costs(y: np.ndarray, scores: np.ndarray, bundle: Bundle) -> dict[str, Any]:
+    """What decisions cost on the test part with the model and without one, in the contract's currency."""
+    prices = bundle.contract.costs
+    policy, without = do_nothing(y, bundle.decision, prices)
+    with_model = cost(y, bundle.decision.choose(scores), bundle.decision, prices)
+    return {
+        "currency": prices.currency,
+        "policy": policy,
+        "without_model": without,
+        "with_model": with_model,
+        "saving_per_1000": (without - with_model) / len(y) * 1000,
+    }
+
+
+def latency(test: pa.Table, bundle: Bundle) -> dict[str, float]:
+    """Milliseconds of one prediction from a typed record, in this process."""
+    contract = bundle.contract
+    records = [record_of(test, row, contract) for row in range(min(LATENCY_RECORDS, test.num_rows))]
+    times = []
+    for record in [*records[:10], *records]:  # the first ten warm up
+        start = time.perf_counter()
+        bundle.decision.answer(bundle.scores_one(record))
+        times.append((time.perf_counter() - start) * 1000)
+    p50, p95 = np.percentile(times[10:], [50, 95])
+    return {"p50": float(p50), "p95": float(p95)}
+
+
+if __name__ == "__main__":
+    command(evaluate)

@@ -1,0 +1,102 @@
+"""Stage 7: is the model good enough? Passes, or names each reason why not.
+
+The verdict is written, not raised, so that the report can still show it; `--enforce` ends `make pipeline` with it.
+"""
+
+import sys
+from typing import Any
+
+from .. import contract as contracts
+from ..artifacts import EVALUATION, GATE, TRAINING, read_json, write_json
+from ..contract import Contract
+from ..task import HIGHER_IS_BETTER, PARITY_UNIT
+from . import command
+
+PARITY_LIMIT = 1e-5
+
+
+def gate() -> None:
+    contract, evaluation, training = contracts.load(), read_json(EVALUATION), read_json(TRAINING)
+    checks = [
+        baseline(contract, evaluation),
+        *minimum(contract, evaluation),
+        *slice_floor(contract, evaluation),
+        parity(training),
+        latency(contract, evaluation),
+    ]
+    passed = all(check["passed"] for check in checks)
+    write_json(GATE, {"passed": passed, "model_version": training["model_version"], "checks": checks})
+    print("gate: passed" if passed else "gate: FAILED: " + "; ".join(reasons(checks)))
+
+
+def enforce() -> None:
+    """End with exit status 1 and the reasons when the last verdict was negative."""
+    verdict = read_json(GATE)
+    if not verdict["passed"]:
+        sys.exit("The model did not pass the gate: " + "; ".join(reasons(verdict["checks"])))
+
+
+def reasons(checks: list[dict[str, Any]]) -> list[str]:
+    return [check["says"] for check in checks if not check["passed"]]
+
+
+def check(name: str, passed: bool, says: str) -> dict[str, Any]:
+    return {"name": name, "passed": bool(passed), "says": says}
+
+
+def baseline(contract: Contract, evaluation: dict[str, Any]) -> dict[str, Any]:
+    gain, metric = evaluation["gain_over_baseline"], evaluation["metric"]
+    says = f"{metric} is better than the baseline's by {gain['value']:.4f}, 95% interval from {gain['low']:.4f}"
+    return check(
+        "baseline",
+        gain["low"] > contract.acceptance.margin,
+        f"{says}; needed is more than {contract.acceptance.margin:g}",
+    )
+
+
+def _good_enough(value: float, limit: float, metric: str) -> bool:
+    return value >= limit if HIGHER_IS_BETTER[metric] else value <= limit
+
+
+def minimum(contract: Contract, evaluation: dict[str, Any]) -> list[dict[str, Any]]:
+    limit, metric = contract.acceptance.minimum, evaluation["metric"]
+    if limit is None:
+        return []
+    value = evaluation["metrics"][metric]["value"]
+    return [
+        check(
+            "minimum", _good_enough(value, limit, metric), f"{metric} is {value:.4f}, the contract asks for {limit:g}"
+        )
+    ]
+
+
+def slice_floor(contract: Contract, evaluation: dict[str, Any]) -> list[dict[str, Any]]:
+    floor, metric = contract.acceptance.slice_floor, evaluation["metric"]
+    if floor is None:
+        return []
+    return [
+        check(
+            "slice",
+            _good_enough(entry["value"], floor, metric),
+            f"{metric} is {entry['value']:.4f} where {entry['column']} is {entry['level']!r}, the floor is {floor:g}",
+        )
+        for entry in evaluation["slices"]
+        if entry.get("value") is not None
+    ]
+
+
+def parity(training: dict[str, Any]) -> dict[str, Any]:
+    error = training["parity"]
+    says = f"bundle and trained model differ by at most {error:.1e} ({PARITY_UNIT}), allowed is {PARITY_LIMIT:.0e}"
+    return check("parity", error <= PARITY_LIMIT, says)
+
+
+def latency(contract: Contract, evaluation: dict[str, Any]) -> dict[str, Any]:
+    found, budget = evaluation["latency_ms"]["p95"], contract.acceptance.latency_ms
+    return check(
+        "latency", found <= budget, f"95% of predictions take at most {found:.2f} ms, the budget is {budget:g} ms"
+    )
+
+
+if __name__ == "__main__":
+    command(enforce if "--enforce" in sys.argv[1:] else gate)

@@ -1,0 +1,134 @@
+"""Stage 1: raw records become typed, de-duplicated, eligible rows in Parquet, without direct personal data."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from tqdm import tqdm
+
+from .. import contract as contracts
+from ..artifacts import CLEAN, INGEST, write_json
+from ..bundle import digest
+from ..contract import Contract
+from ..records import Value, ineligible, parser
+from ..settings import Environment
+from ..source import SourceError, read_chunks
+from . import PipelineError, command
+from .table import arrow_type, write
+
+EXAMPLES = 3
+
+
+def ingest() -> None:
+    contract = contracts.load()
+    raw, table = read_typed(contract)
+    table, duplicates = drop_duplicates(table, contract)
+    table, out_of_scope = keep_eligible(table, contract)
+    table, unlabelled = keep_labelled(table, contract)
+    table = protect(table, contract, Environment().pii_key.get_secret_value())
+    if table.num_rows == 0:
+        raise PipelineError(f"{contract.source.path}: no row is left: {raw} read, {out_of_scope} out of scope")
+    write(table, CLEAN)
+    counts = {"read": raw, "duplicates": duplicates, "out_of_scope": out_of_scope, "unlabelled": unlabelled}
+    write_json(INGEST, counts | {"kept": table.num_rows, "data_sha256": digest(contract.source.path)})
+    print(f"ingest: {table.num_rows:,} of {raw:,} rows kept; dropped {duplicates} duplicates,", end=" ")
+    print(f"{out_of_scope} out of scope, {unlabelled} without a target")
+
+
+def read_typed(contract: Contract) -> tuple[int, pa.Table]:
+    """Number of raw rows, and the typed table. Every column that does not fit is named at once."""
+    schema = pa.schema([(name, arrow_type(column)) for name, column in contract.columns.items()])
+    batches, rows, failures = [], 0, dict[str, list[str]]()
+    try:
+        for chunk in tqdm(read_chunks(contract.source), desc="ingest", unit=" chunk", leave=False):
+            require_columns(chunk, contract)
+            typed = [
+                parse_column(chunk[name].tolist(), parser(column, contract.source.decimal), rows, failures, name)
+                for name, column in contract.columns.items()
+            ]
+            batches.append(
+                pa.Table.from_arrays(
+                    [pa.array(values, kind) for values, kind in zip(typed, schema.types, strict=True)], schema=schema
+                )
+            )
+            rows += len(chunk)
+    except SourceError as error:
+        raise PipelineError(str(error)) from None
+    if failures:
+        raise PipelineError(f"{contract.source.path}: values that do not fit the contract:\n" + describe(failures))
+    return rows, pa.concat_tables(batches) if batches else schema.empty_table()
+
+
+def require_columns(chunk: pd.DataFrame, contract: Contract) -> None:
+    absent = [name for name in contract.columns if name not in chunk.columns]
+    if absent:
+        found = ", ".join(map(str, chunk.columns))
+        raise PipelineError(f"{contract.source.path}: no column {', '.join(map(repr, absent))}; it has {found}")
+
+
+def parse_column(
+    values: list[Any], parse: Callable[[Any], Value], first_row: int, failures: dict[str, list[str]], name: str
+) -> list[Value]:
+    """Typed values; what cannot be parsed is noted in `failures` with its row (the first record is row 1)."""
+    typed: list[Value] = []
+    for row, value in enumerate(values, start=first_row + 1):
+        try:
+            typed.append(parse(value))
+        except ValueError as error:
+            failures.setdefault(name, []).append(f"row {row}: {error}")
+            typed.append(None)
+    return typed
+
+
+def describe(failures: dict[str, list[str]]) -> str:
+    lines = []
+    for name, found in failures.items():
+        more = f"; and {len(found) - EXAMPLES} more" if len(found) > EXAMPLES else ""
+        lines.append(f"  column {name!r}: {'; '.join(found[:EXAMPLES])}{more}")
+    return "\n".join(lines)
+
+
+def drop_duplicates(table: pa.Table, contract: Contract) -> tuple[pa.Table, int]:
+    repeated = table.to_pandas().duplicated().to_numpy()
+    count = int(repeated.sum())
+    if count and contract.quality.duplicates == "refuse":
+        rows = ", ".join(str(row + 1) for row in repeated.nonzero()[0][:EXAMPLES])
+        raise PipelineError(f"{contract.source.path}: {count} duplicated row(s), such as row {rows}")
+    if contract.quality.duplicates == "keep":
+        return table, 0
+    return table.filter(pa.array(~repeated)), count
+
+
+def keep_eligible(table: pa.Table, contract: Contract) -> tuple[pa.Table, int]:
+    names = list({rule.column for rule in contract.eligibility})
+    if not names:
+        return table, 0
+    records = table.select(names).to_pylist()
+    eligible = [ineligible(contract.eligibility, record) is None for record in records]
+    return table.filter(pa.array(eligible)), eligible.count(False)
+
+
+def keep_labelled(table: pa.Table, contract: Contract) -> tuple[pa.Table, int]:
+    labels = table.column(contract.target.name)
+    return table.filter(labels.is_valid()), labels.null_count
+
+
+def protect(table: pa.Table, contract: Contract, key: str) -> pa.Table:
+    """Leave out ignored columns and PII; PII that identifies or groups rows is kept as a keyed hash."""
+    kept = table.select(list(contract.stored))
+    for name in contract.with_role("pii"):
+        if name in contract.stored:
+            hashes = [None if value is None else pseudonym(str(value), key) for value in table.column(name).to_pylist()]
+            kept = kept.set_column(kept.column_names.index(name), name, pa.array(hashes, pa.string()))
+    return kept
+
+
+def pseudonym(value: str, key: str) -> str:
+    """BLAKE2b of a value under the project's PII_KEY: equal values stay equal, guessing needs the key."""
+    return hashlib.blake2b(value.encode(), key=key.encode()[:64], digest_size=16).hexdigest()
+
+
+if __name__ == "__main__":
+    command(ingest)

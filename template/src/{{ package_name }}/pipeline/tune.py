@@ -1,0 +1,135 @@
+"""Stage 4: hyperparameters of every candidate, by cross-validation on the training part with Optuna."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import optuna
+import pyarrow as pa
+from tqdm import tqdm
+
+from .. import contract as contracts
+from .. import model
+from ..artifacts import TUNING, write_json
+from ..contract import Contract
+from ..modality import Encoder, Inputs
+from ..settings import Params, load_params
+from ..task import DEFAULT_METRIC, HIGHER_IS_BETTER, Decision, measure, new_decision
+from . import PipelineError, command
+from .split import folds, labels_of
+from .table import columns_of, read_part, target_of
+
+Fold = tuple[Inputs, np.ndarray, Inputs, np.ndarray]  # inputs and targets to fit on, inputs and targets to score
+
+
+def tune() -> None:
+    contract, params = contracts.load(), load_params()
+    metric = primary_metric(contract)
+    train = read_part("train")
+    prepared = prepare(train, contract, params)
+    decision = new_decision(target_of(train, contract), contract)
+    deadline = time.monotonic() + params.tune.timeout_s
+    trials = {name: params.tune.trials if searched(space) else 1 for name, space in params.model.candidates.items()}
+    found = {}
+    with tqdm(total=sum(trials.values()), desc="tune", unit=" trial") as progress:
+        for name, space in params.model.candidates.items():
+            progress.set_postfix_str(name)
+            study = optuna.create_study(
+                direction="maximize" if HIGHER_IS_BETTER[metric] else "minimize",
+                sampler=optuna.samplers.TPESampler(seed=params.seed),
+            )
+            study.optimize(
+                lambda trial, name=name, space=space: objective(
+                    trial, name, space, prepared, decision, contract, params
+                ),
+                n_trials=trials[name],
+                timeout=max(1.0, deadline - time.monotonic()),
+                callbacks=[lambda *_: progress.update()],
+            )
+            found[name] = summary(study, space)
+    write_json(TUNING, {"metric": metric, "candidates": found})
+    for name, result in found.items():
+        print(f"tune: {name}: {metric} {result['score']:.4f} +- {result['spread']:.4f} over {params.tune.folds} folds")
+
+
+def primary_metric(contract: Contract) -> str:
+    """The metric candidates compete on. Raises PipelineError when the contract names one that does not exist."""
+    metric = contract.acceptance.metric or DEFAULT_METRIC
+    if metric not in HIGHER_IS_BETTER:
+        known = ", ".join(HIGHER_IS_BETTER)
+        raise PipelineError(f"contract.yaml: acceptance.metric: found {metric!r}, allowed are {known}")
+    return metric
+
+
+def prepare(train: pa.Table, contract: Contract, params: Params) -> list[Fold]:
+    """Encode each fold with what its own fitting part taught; trials then share the work."""
+    y = labels_of(train, contract)
+    prepared = []
+    for fitting, scoring in folds(train, contract, y, params.tune.folds, params.seed):
+        columns, held_out = columns_of(train.take(fitting)), columns_of(train.take(scoring))
+        encoder = Encoder.fit(columns, contract, params.features)
+        prepared.append((encoder.encode(columns), y[fitting], encoder.encode(held_out), y[scoring]))
+    return prepared
+
+
+def objective(
+    trial: optuna.Trial,
+    name: str,
+    space: Mapping[str, Any],
+    prepared: list[Fold],
+    decision: Decision,
+    contract: Contract,
+    params: Params,
+) -> float:
+    """Mean of the primary metric over the folds."""
+    hyperparameters = {key: suggest(trial, key, entry) for key, entry in space.items()}
+    metric, scores = primary_metric(contract), []
+    for inputs, y, held_out, truth in prepared:
+        fitted = model.fit(model.build(name, hyperparameters, params.model.class_weight, params.seed), inputs, y)
+        measured = measure(
+            truth, model.score(fitted, held_out), decision, contract.costs, params.evaluation.precision_at
+        )
+        if metric not in measured:
+            raise PipelineError(
+                f"acceptance.metric: {metric!r} cannot be measured on this target; use {DEFAULT_METRIC}"
+            )
+        scores.append(measured[metric])
+    trial.set_user_attr("spread", float(np.std(scores)))
+    return float(np.mean(scores))
+
+
+def searched(space: Mapping[str, Any]) -> bool:
+    return any(isinstance(entry, dict) for entry in space.values())
+
+
+def suggest(trial: optuna.Trial, key: str, entry: Any) -> Any:
+    """A fixed value as it stands, {choices: [...]}, or {low, high, log}: whole numbers when both ends are."""
+    if not isinstance(entry, dict):
+        return entry
+    if set(entry) == {"choices"}:
+        return trial.suggest_categorical(key, entry["choices"])
+    if not {"low", "high"} <= set(entry) <= {"low", "high", "log"}:
+        raise PipelineError(
+            f"params.yaml: model.candidates: {key}: found {entry}, allowed are a value, low and high, or choices"
+        )
+    low, high, log = entry["low"], entry["high"], entry.get("log", False)
+    if isinstance(low, int) and isinstance(high, int):
+        return trial.suggest_int(key, low, high, log=log)
+    return trial.suggest_float(key, low, high, log=log)
+
+
+def summary(study: optuna.Study, space: Mapping[str, Any]) -> dict[str, Any]:
+    fixed = {key: entry for key, entry in space.items() if not isinstance(entry, dict)}
+    best = study.best_trial
+    return {
+        "hyperparameters": fixed | best.params,
+        "score": best.value,
+        "spread": best.user_attrs["spread"],
+        "trials": [{"hyperparameters": trial.params, "score": trial.value} for trial in study.trials],
+    }
+
+
+if __name__ == "__main__":
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    command(tune)

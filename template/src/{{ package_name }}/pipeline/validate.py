@@ -1,0 +1,109 @@
+"""Stage 2: the data against the contract. Every violation is listed before the pipeline stops."""
+
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pandera.pandas as pa
+
+from .. import contract as contracts
+from ..artifacts import CLEAN, VALIDATION, write_json
+from ..contract import Column, Contract
+from ..settings import load_params
+from . import PipelineError, command
+from .leakage import near_copies
+from .table import read
+
+EXAMPLES = 5
+
+
+def validate() -> None:
+    contract, params = contracts.load(), load_params()
+    frame = read(CLEAN).to_pandas()
+    refused, accepted = outside_values(frame, contract)
+    violations = [*size(frame, contract), *completeness(frame, contract), *refused, *freshness(frame, contract)]
+    if not violations:
+        violations += near_copies(frame, contract, params.leakage, params.seed)
+    notices = [*accepted, *nearly_empty(frame, contract)]
+    write_json(VALIDATION, {"violations": violations, "notices": notices, "missing": missing(frame)})
+    for notice in notices:
+        print(f"validate: note: {notice}")
+    if violations:
+        raise PipelineError(f"the data breaks the contract in {len(violations)} way(s):\n  " + "\n  ".join(violations))
+    print(f"validate: {len(frame):,} rows keep the contract")
+
+
+def size(frame: pd.DataFrame, contract: Contract) -> list[str]:
+    least = contract.quality.minimum_rows
+    return [f"{len(frame)} rows are left, quality.minimum_rows asks for {least}"] if len(frame) < least else []
+
+
+def missing(frame: pd.DataFrame) -> dict[str, float]:
+    return {str(name): float(share) for name, share in frame.isna().mean().items()}
+
+
+def completeness(frame: pd.DataFrame, contract: Contract) -> list[str]:
+    """Columns with too many gaps: the required ones, and those that name a completeness of their own."""
+    found = []
+    for name, column in contract.features.items():
+        least = column.completeness
+        if least is None:
+            least = 0.0 if column.nullable else contract.quality.completeness
+        share = float(frame[name].notna().mean())
+        if share < least:
+            found.append(f"column {name!r}: {share:.1%} of its values are present, {least:.1%} are required")
+    return found
+
+
+def nearly_empty(frame: pd.DataFrame, contract: Contract) -> list[str]:
+    most = contract.quality.drop_above_missing
+    return [
+        f"column {name!r} is left out: {share:.0%} of its values are missing, more than {most:.0%}"
+        for name, share in missing(frame).items()
+        if share > most and name in contract.features
+    ]
+
+
+def outside_values(frame: pd.DataFrame, contract: Contract) -> tuple[list[str], list[str]]:
+    """Values outside min, max and allowed levels: (violations, notices where the contract accepts them)."""
+    checks = {name: _checks(column) for name, column in contract.stored.items()}
+    schema = pa.DataFrameSchema(
+        {name: pa.Column(None, found, nullable=True) for name, found in checks.items() if found}
+    )
+    try:
+        schema.validate(frame, lazy=True)
+    except pa.errors.SchemaErrors as error:
+        cases = error.failure_cases
+    else:
+        return [], []
+    refused, accepted = [], []
+    for (name, check), group in cases.groupby(["column", "check"], sort=False):
+        values = ", ".join(str(value) for value in group["failure_case"].drop_duplicates()[:EXAMPLES])
+        text = f"column {name!r}: {len(group)} value(s) outside {check}, such as {values}"
+        (refused if contract.columns[name].outside == "refuse" else accepted).append(text)
+    return refused, accepted
+
+
+def _checks(column: Column) -> list[pa.Check]:
+    checks = [pa.Check.isin(column.levels, error=f"{list(column.levels)}")] if column.levels else []
+    as_value = pd.Timestamp if column.type == "datetime" else float
+    if column.min is not None:
+        checks.append(pa.Check.ge(as_value(column.min), error=f"min {column.min}"))
+    if column.max is not None:
+        checks.append(pa.Check.le(as_value(column.max), error=f"max {column.max}"))
+    return checks
+
+
+def freshness(frame: pd.DataFrame, contract: Contract) -> list[str]:
+    days, time = contract.quality.freshness_days, contract.only("time")
+    if days is None:
+        return []
+    if time is None:
+        return ["quality.freshness_days needs a column with role: time"]
+    newest = frame[time].max()
+    if newest is not pd.NaT and newest >= datetime.now(UTC).replace(tzinfo=None) - timedelta(days=days):
+        return []
+    return [f"column {time!r}: the newest record is of {newest}, quality.freshness_days allows {days:g} days"]
+
+
+if __name__ == "__main__":
+    command(validate)

@@ -1,0 +1,216 @@
+"""Raw records to typed values: the one place that knows how a value of each type is written.
+
+Ingest, the service and batch scoring all parse here, so a record means the same to each of them. Typed values are
+float (number, integer, boolean as bool), str (category, ordinal, id), datetime (naive UTC) and None for missing.
+"""
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
+
+from .contract import NUMERIC, Column, Contract, Rule
+
+Value = float | str | bool | datetime | None
+Parser = Callable[[Any], Value]
+
+MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "nil", "-", "--", "?", "nat", "<na>"})
+# A text may well say none, na or "-" (the class None, Namibia): only what no person means as a level is missing.
+MISSING_TEXT = frozenset({"", "n/a", "nan", "null", "?", "nat", "<na>"})
+TRUE = frozenset({"true", "t", "yes", "y", "on", "1", "1.0"})
+FALSE = frozenset({"false", "f", "no", "n", "off", "0", "0.0"})
+# Thousands in groups of three, all by the same sign: 1,234,567.5 or 1 234,50. The sign is no decimal sign then.
+GROUPED = {
+    decimal: re.compile(rf"[-+]?[1-9]\d{{0,2}}([{signs}'’ \u00a0\u202f])\d{{3}}(?:\1\d{{3}})*(?:\{decimal}\d*)?")
+    for decimal, signs in ((".", ","), (",", "."))
+}
+JSON_TYPES = {"number": "number", "integer": "integer", "boolean": "boolean"}
+
+
+def parser(column: Column, decimal: str = ".") -> Parser:
+    """The function that turns one raw value of a column into a typed one; it raises ValueError saying why not."""
+    if column.type in NUMERIC:
+        return lambda value: _number(value, decimal, whole=column.type == "integer")
+    if column.type == "boolean":
+        return _boolean
+    if column.type == "datetime":
+        return lambda value: _datetime(value, column.format)
+    return _text
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _number(value: Any, decimal: str, whole: bool) -> float | None:
+    if isinstance(value, str):
+        if value.strip().lower() in MISSING:
+            return None
+        value = _from_text(value, decimal)
+    if _is_missing(value):
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        raise ValueError(f"{value!r} is not a number")
+    try:
+        number = float(value)
+    except OverflowError:
+        raise ValueError("the number is too large") from None
+    if math.isinf(number):
+        raise ValueError("the number is not finite")
+    if whole and not number.is_integer():
+        raise ValueError(f"{value!r} is not a whole number")
+    return number
+
+
+def _from_text(value: str, decimal: str) -> float:
+    text = value.strip()
+    if grouped := GROUPED[decimal].fullmatch(text):
+        text = text.replace(grouped[1], "")
+    elif decimal == "," and "." in text:
+        raise ValueError(f"{value!r} is not a number: the decimal sign is a comma here")
+    try:
+        if "_" in text:  # Python reads 1_2 as 12, in data it is a code
+            raise ValueError
+        return float(text.replace(",", ".") if decimal == "," else text)
+    except ValueError:
+        raise ValueError(f"{value!r} is not a number") from None
+
+
+def _boolean(value: Any) -> bool | None:
+    if isinstance(value, bool) or _is_missing(value):
+        return value if isinstance(value, bool) else None
+    text = str(value).strip().lower()
+    if text in TRUE or text in FALSE:
+        return text in TRUE
+    if text in MISSING:
+        return None
+    raise ValueError(f"{value!r} is not a boolean such as true, false, yes, no, 1 or 0")
+
+
+def _datetime(value: Any, form: str) -> datetime | None:
+    if _is_missing(value):
+        return None
+    if isinstance(value, datetime):
+        return _naive_utc(value) if value == value else None  # NaT differs from itself
+    text = str(value).strip()
+    if text.lower() in MISSING:
+        return None
+    try:
+        return _naive_utc(datetime.strptime(text, form) if form else datetime.fromisoformat(text))
+    except (ValueError, OverflowError):
+        expected = f"the format {form}" if form else "ISO 8601, such as 2026-01-31 or 2026-01-31T08:00:00Z"
+        raise ValueError(f"{value!r} is not a date in {expected}") from None
+
+
+def _naive_utc(value: datetime) -> datetime:
+    return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+
+
+def _text(value: Any) -> str | None:
+    if _is_missing(value):
+        return None
+    if isinstance(value, (dict, list)):
+        raise ValueError("a text is expected, not an object or a list")
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    text = str(value).strip()
+    return None if text.lower() in MISSING_TEXT else text
+
+
+def to_raw(contract: Contract, record: Mapping[str, Value]) -> dict[str, Any]:
+    """A typed record as JSON has it; parsing it again gives the same typed record."""
+    return {name: _raw(contract.columns[name], value) for name, value in record.items()}
+
+
+def _raw(column: Column, value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.strftime(column.format) if column.format else value.isoformat()
+    if column.type == "integer" and value is not None:
+        return int(value)
+    return value
+
+
+def outside(column: Column, value: Value) -> str | None:
+    """Why a typed, present value lies outside what the contract expects, or None when it does not."""
+    if column.levels and value not in column.levels:
+        return f"{value!r} is not one of {', '.join(column.levels[:20])}{', ...' if len(column.levels) > 20 else ''}"
+    return _beyond(column.min, column.max, value)
+
+
+def _beyond(low: float | str | None, high: float | str | None, value: Any) -> str | None:
+    bounds = [
+        bound if not isinstance(bound, str) else datetime.fromisoformat(bound)
+        for bound in (low, high)
+        if bound is not None
+    ]
+    if low is not None and value < bounds[0]:
+        return f"{_shown(value)} is below the minimum {low}"
+    if high is not None and value > bounds[-1]:
+        return f"{_shown(value)} is above the maximum {high}"
+    return None
+
+
+def _shown(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def ineligible(rules: Iterable[Rule], record: Mapping[str, Value]) -> str | None:
+    """The reason why a typed record is out of scope, or None when it is in scope."""
+    for rule in rules:
+        value = record.get(rule.column)
+        if value is None or (rule.allowed and _text(value) not in rule.allowed) or _beyond(rule.min, rule.max, value):
+            return f"{rule.reason} ({rule.column} is {'missing' if value is None else _shown(value)})"
+    return None
+
+
+def _validator(column: Column, decimal: str) -> Callable[[Any], Value]:
+    parse = parser(column, decimal)
+    passive = not column.is_feature
+
+    def check(raw: Any) -> Value:
+        value = parse(raw)
+        if value is None:
+            if not (column.nullable or passive):
+                raise ValueError("a value is required")
+        elif column.outside == "refuse" and not passive and (reason := outside(column, value)):
+            raise ValueError(reason)
+        return value
+
+    return check
+
+
+def _schema(column: Column) -> dict[str, Any]:
+    kind = JSON_TYPES.get(column.type, "string")
+    schema: dict[str, Any] = {"type": [kind, "null"] if column.nullable or not column.is_feature else kind}
+    if column.type == "datetime":
+        schema["format"] = "date-time"
+    if column.outside == "refuse":
+        if column.levels:
+            schema["enum"] = [*column.levels, *([None] if column.nullable else [])]
+        bounds = {"minimum": column.min, "maximum": column.max}
+        schema |= {key: bound for key, bound in bounds.items() if isinstance(bound, (int, float))}
+    text = f"{column.description} [{column.unit}]" if column.unit else column.description
+    return schema | ({"description": text} if text else {})
+
+
+def record_model(contract: Contract, example: Mapping[str, Any] | None = None) -> type[BaseModel]:
+    """The request model: one field per input column under the column's own name, however unlike an identifier.
+
+    `model_dump(by_alias=True)` of an instance gives the typed record. Columns that are no features (ids, PII, the
+    group) are optional; unknown fields are refused.
+    """
+    fields: dict[str, Any] = {}
+    for number, (name, column) in enumerate(contract.inputs.items()):
+        kind = Annotated[
+            Any, BeforeValidator(_validator(column, contract.source.decimal)), WithJsonSchema(_schema(column))
+        ]
+        default = None if column.nullable or not column.is_feature else ...
+        fields[f"column_{number}"] = (kind, Field(default, alias=name))
+    config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [dict(example)]} if example else {})
+    return create_model("Record", __config__=config, **fields)

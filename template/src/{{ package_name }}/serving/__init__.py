@@ -1,0 +1,1 @@
+"""The HTTP service: it needs the bundle, ONNX Runtime and NumPy, and nothing that trains."""

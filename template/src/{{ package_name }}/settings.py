@@ -1,0 +1,90 @@
+"""params.yaml and the environment, read once into frozen, typed models. Nothing deeper reads either."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from .contract import mistakes_of
+from .modality import FeatureParams
+
+PARAMS = Path("params.yaml")
+
+
+class ParamsError(Exception):
+    """params.yaml is wrong; the message says where, what was found and what is allowed."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TuneParams(Section):
+    trials: int = Field(8, ge=1, description="per candidate")
+    folds: int = Field(3, ge=2)
+    timeout_s: float = Field(600, gt=0, description="for all candidates together")
+
+
+class ModelParams(Section):
+    """Candidates by name; each hyperparameter is a value, a range {low, high, log} or {choices: [...]}."""
+
+    class_weight: str | None = None
+    candidates: dict[str, dict[str, Any]]
+
+
+class EvaluationParams(Section):
+    bootstrap: int = Field(300, ge=50, description="resamples behind each 95% interval")
+    coverage: float = Field(0.9, gt=0, lt=1, description="share of values a prediction interval should hold")
+    precision_at: float = Field(0.1, gt=0, le=1, description="share of records, highest probability first")
+    importance_rows: int = Field(1000, ge=10)
+    importance_repeats: int = Field(3, ge=1)
+
+
+class LeakageParams(Section):
+    threshold: float = Field(0.99, gt=0.5, le=1, description="score of one column alone that stops the pipeline")
+    rows: int = Field(20_000, ge=100)
+
+
+class DriftParams(Section):
+    reference_rows: int = Field(5_000, ge=100)
+    window_rows: int = Field(5_000, ge=100, description="a larger window is sampled")
+    minimum_rows: int = Field(200, ge=10)
+    threshold: float = Field(0.2, gt=0, description="distance at which a column counts as drifted")
+    share: float = Field(0.0, ge=0, le=1, description="drift is reported above this share of drifted columns")
+
+
+class Params(Section):
+    seed: int = 42
+    features: FeatureParams = FeatureParams()
+    model: ModelParams
+    tune: TuneParams = TuneParams()
+    evaluation: EvaluationParams = EvaluationParams()
+    leakage: LeakageParams = LeakageParams()
+    drift: DriftParams = DriftParams()
+
+
+class Environment(BaseSettings):
+    """What differs between machines; every name can be set as a variable or in `.env`."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    bundle: Path = Path("artifacts/bundle")
+    prediction_log: Path = Path("artifacts/predictions.db")
+    mlflow_tracking_uri: str = "sqlite:///mlflow.db"
+    pii_key: SecretStr = SecretStr("")
+
+
+def load_params(path: Path = PARAMS) -> Params:
+    """Read and check params.yaml. Raises ParamsError naming the file and the key of every mistake."""
+    try:
+        return Params.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise ParamsError(f"{path}: no such file") from None
+    except yaml.YAMLError as error:
+        raise ParamsError(f"{path}: not valid YAML: {error}") from None
+    except ValidationError as error:
+        raise ParamsError("\n".join(f"{path}: {mistake}" for mistake in mistakes_of(error))) from None

@@ -1,0 +1,257 @@
+"""Classes: what is predicted, how a score becomes a decision, and how good decisions are measured.
+
+`Decision` is part of the bundle and needs NumPy alone; measuring and drawing import scikit-learn and Matplotlib when
+they are called. Scores are probabilities, shape (records, classes).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from .contract import Contract, Costs
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+KINDS = ("binary", "multiclass")
+DEFAULT_METRIC = "roc_auc"
+HIGHER_IS_BETTER = {
+    "accuracy": True,
+    "balanced_accuracy": True,
+    "precision": True,
+    "recall": True,
+    "specificity": True,
+    "f1": True,
+    "roc_auc": True,
+    "average_precision": True,
+    "precision_at_k": True,
+    "log_loss": False,
+    "brier": False,
+    "cost_per_record": False,
+}
+PARITY_UNIT = "probability"
+
+
+class Decision(BaseModel):
+    """From probabilities to a label: the threshold of the positive class, or the likeliest of several classes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["binary", "multiclass"]
+    classes: tuple[str, ...]  # of a binary target: negative, positive
+    threshold: float = 0.5
+
+    def choose(self, scores: np.ndarray) -> np.ndarray:
+        """Probabilities (n, classes) -> class numbers (n,)."""
+        if self.kind == "binary":
+            return (scores[:, 1] >= self.threshold).astype(np.int64)
+        return scores.argmax(axis=1)
+
+    def answer(self, scores: np.ndarray) -> list[dict[str, Any]]:
+        """Probabilities (n, classes) -> what the service answers, one dictionary a record."""
+        answers = []
+        for chosen, row in zip(self.choose(scores).tolist(), scores.tolist(), strict=True):
+            shown = row[1] if self.kind == "binary" else row[chosen]
+            probabilities = dict(zip(self.classes, row, strict=True))
+            answers.append({"prediction": self.classes[chosen], "probability": shown, "probabilities": probabilities})
+        return answers
+
+
+class Answer(BaseModel):
+    """A label with its probabilities; `probability` is that of the positive class, or of the predicted one."""
+
+    prediction: str
+    probability: float
+    probabilities: dict[str, float]
+
+
+def classes_of(values: Sequence[Any], contract: Contract) -> tuple[str, ...]:
+    """The classes among training labels, in a fixed order: negative before positive, several by name.
+
+    Raises:
+        ValueError: when the labels do not fit the contract's target.
+    """
+    target = contract.target
+    found = sorted({str(value) for value in values if value is not None})
+    if target.kind == "binary":
+        if len(found) != 2 or target.positive not in found:
+            raise ValueError(
+                f"target {target.name!r}: a binary target with positive {target.positive!r} needs two classes, "
+                f"one of them that one; found {found[:10]}"
+            )
+        return (found[0] if found[1] == target.positive else found[1], str(target.positive))
+    if len(found) < 2:
+        raise ValueError(f"target {target.name!r} has one class only: {found}")
+    return tuple(found)
+
+
+def encode_target(values: Sequence[Any], decision: Decision) -> np.ndarray:
+    """Labels -> class numbers (n,), int64."""
+    numbers = {label: number for number, label in enumerate(decision.classes)}
+    return np.array([numbers[str(value)] for value in values], dtype=np.int64)
+
+
+def new_decision(values: Sequence[Any], contract: Contract) -> Decision:
+    """The decision before anything is learned: the classes of the training labels, threshold 0.5."""
+    kind: Literal["binary", "multiclass"] = "binary" if contract.target.kind == "binary" else "multiclass"
+    return Decision(kind=kind, classes=classes_of(values, contract))
+
+
+def fit_decision(decision: Decision, y: np.ndarray, scores: np.ndarray, costs: Costs, coverage: float) -> Decision:
+    """Choose the threshold that costs least on held-out records.
+
+    The candidates are the midpoints between neighbouring scores, so every attainable trade-off is tried. `coverage`
+    belongs to numeric targets.
+    """
+    if decision.kind == "multiclass":
+        return decision
+    order = np.argsort(scores[:, 1])
+    ranked, positive = scores[order, 1], (y[order] == 1)
+    # cut i: the first i records are called negative, the rest positive
+    false_negatives = np.concatenate([[0], np.cumsum(positive)])
+    true_negatives = np.arange(len(y) + 1) - false_negatives
+    cost = (
+        costs.false_negative * false_negatives
+        + costs.true_negative * true_negatives
+        + costs.true_positive * (positive.sum() - false_negatives)
+        + costs.false_positive * ((~positive).sum() - true_negatives)
+    )
+    cuts = np.concatenate([[0.0], (ranked[1:] + ranked[:-1]) / 2, [np.nextafter(1.0, 2.0)]])
+    attainable = np.concatenate([[True], ranked[1:] > ranked[:-1], [True]])
+    best = np.flatnonzero(attainable)[np.argmin(cost[attainable])]
+    return decision.model_copy(update={"threshold": float(cuts[best])})
+
+
+def baseline_scores(y: np.ndarray, rows: int) -> np.ndarray:
+    """The dummy model: every record gets the class shares of the training part. Shape (rows, classes)."""
+    return np.tile(np.bincount(y) / len(y), (rows, 1))
+
+
+def strata(y: np.ndarray) -> np.ndarray:
+    """What a stratified split keeps the shares of."""
+    return y
+
+
+def measure(y: np.ndarray, scores: np.ndarray, decision: Decision, costs: Costs, top: float = 0.1) -> dict[str, float]:
+    """Every metric that these records allow.
+
+    Args:
+        y: class numbers (n,).
+        scores: probabilities (n, classes).
+        top: share of records, highest probability first, for precision at k.
+    """
+    from sklearn import metrics
+
+    chosen = decision.choose(scores)
+    binary = decision.kind == "binary"
+    average = "binary" if binary else "macro"
+    labels = np.arange(len(decision.classes))
+    precision, recall, f1, _ = metrics.precision_recall_fscore_support(
+        y, chosen, labels=None if binary else labels, average=average, zero_division=0.0
+    )
+    found = {
+        "accuracy": float((y == chosen).mean()),
+        "precision": float(precision),
+        "recall": float(recall),
+        "f1": float(f1),
+        "log_loss": float(-np.log(np.clip(scores[np.arange(len(y)), y], 1e-15, 1)).mean()),
+        "brier": _brier(y, scores, binary),
+        "cost_per_record": cost(y, chosen, decision, costs) / len(y),
+    }
+    present = np.bincount(y, minlength=len(labels)) > 0
+    if present.all():
+        truth = y if binary else np.eye(len(labels))[y]
+        ranked = scores[:, 1] if binary else scores
+        found["balanced_accuracy"] = float(np.mean([(chosen[y == label] == label).mean() for label in labels]))
+        found["roc_auc"] = float(metrics.roc_auc_score(truth, ranked))
+        found["average_precision"] = float(metrics.average_precision_score(truth, ranked))
+    if binary:
+        best = np.argsort(-scores[:, 1], kind="stable")[: max(1, round(top * len(y)))]
+        found["precision_at_k"] = float((y[best] == 1).mean())
+        if present[0]:
+            found["specificity"] = float((chosen[y == 0] == 0).mean())
+    return found
+
+
+def _brier(y: np.ndarray, scores: np.ndarray, binary: bool) -> float:
+    """Mean squared error of the probabilities: of the positive class, or summed over several classes."""
+    if binary:
+        return float(((scores[:, 1] - (y == 1)) ** 2).mean())
+    return float(((scores - np.eye(scores.shape[1])[y]) ** 2).sum(axis=1).mean())
+
+
+def cost(y: np.ndarray, chosen: np.ndarray, decision: Decision, costs: Costs) -> float:
+    """What these decisions cost in all, in the contract's currency."""
+    if decision.kind == "multiclass":
+        return float(costs.misclassified * (y != chosen).sum())
+    prices = np.array([[costs.true_negative, costs.false_positive], [costs.false_negative, costs.true_positive]])
+    return float(prices[y, chosen].sum())
+
+
+def do_nothing(y: np.ndarray, decision: Decision, costs: Costs) -> tuple[str, float]:
+    """The policy without a model that the report compares with, and what it costs on these records."""
+    if decision.kind == "binary":
+        return f"treating every record as {decision.classes[0]!r}", cost(y, np.zeros_like(y), decision, costs)
+    common = int(np.bincount(y).argmax())
+    return f"always answering {decision.classes[common]!r}", cost(y, np.full_like(y, common), decision, costs)
+
+
+def plots(y: np.ndarray, scores: np.ndarray, decision: Decision) -> "dict[str, Figure]":
+    """Pictures of the test part by title: confusion matrix, ROC, precision-recall, calibration."""
+    found: dict[str, Callable[..., None]] = {"Confusion matrix": _confusion}
+    if decision.kind == "binary":
+        found |= {"ROC curve": _roc, "Precision and recall": _precision_recall}
+    found["Calibration"] = _calibration
+    return {title: _figure(draw, y, scores, decision) for title, draw in found.items()}
+
+
+def _figure(draw: Callable[..., None], y: np.ndarray, scores: np.ndarray, decision: Decision) -> "Figure":
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.6, 4.0), layout="constrained")
+    draw(figure.subplots(), y, scores, decision)
+    return figure
+
+
+def _confusion(axes: Any, y: np.ndarray, scores: np.ndarray, decision: Decision) -> None:
+    from sklearn.metrics import ConfusionMatrixDisplay
+
+    ConfusionMatrixDisplay.from_predictions(
+        y,
+        decision.choose(scores),
+        labels=np.arange(len(decision.classes)),
+        display_labels=decision.classes,
+        cmap="Blues",
+        colorbar=False,
+        ax=axes,
+    )
+
+
+def _roc(axes: Any, y: np.ndarray, scores: np.ndarray, decision: Decision) -> None:
+    from sklearn.metrics import RocCurveDisplay
+
+    RocCurveDisplay.from_predictions(y, scores[:, 1], plot_chance_level=True, ax=axes)
+    axes.set(xlabel="False positive rate", ylabel="True positive rate")
+
+
+def _precision_recall(axes: Any, y: np.ndarray, scores: np.ndarray, decision: Decision) -> None:
+    from sklearn.metrics import PrecisionRecallDisplay
+
+    PrecisionRecallDisplay.from_predictions(y, scores[:, 1], plot_chance_level=True, ax=axes)
+    axes.set(xlabel="Recall", ylabel="Precision")
+
+
+def _calibration(axes: Any, y: np.ndarray, scores: np.ndarray, decision: Decision) -> None:
+    from sklearn.calibration import calibration_curve
+
+    binary = decision.kind == "binary"
+    shown = scores[:, 1] if binary else scores.max(axis=1)
+    happened = y == 1 if binary else y == scores.argmax(axis=1)
+    observed, predicted = calibration_curve(happened, shown, n_bins=10, strategy="quantile")
+    axes.plot([0, 1], [0, 1], linestyle="--", color="0.6", label="perfect")
+    axes.plot(predicted, observed, marker="o", label="model")
+    name = f"probability of {decision.classes[1]!r}" if binary else "probability of the predicted class"
+    axes.set(xlabel=f"Predicted {name}", ylabel="Observed share", xlim=(0, 1), ylim=(0, 1))
+    axes.legend()

@@ -1,0 +1,168 @@
+"""Numbers: what is predicted, how sure the prediction is, and how good it is measured to be.
+
+`Decision` is part of the bundle and needs NumPy alone; measuring and drawing import scikit-learn and Matplotlib when
+they are called. Scores are predicted values, shape (records, 1).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from .contract import Contract, Costs
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+KINDS = ("continuous",)
+DEFAULT_METRIC = "rmse"
+HIGHER_IS_BETTER = {
+    "rmse": False,
+    "mae": False,
+    "r2": True,
+    "mape": False,
+    "interval_coverage": True,
+    "interval_width": False,
+    "cost_per_record": False,
+}
+PARITY_UNIT = "share of the target's standard deviation"
+
+
+class Decision(BaseModel):
+    """From a value to a value with an interval."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["continuous"] = "continuous"
+    half_width: float = 0.0
+    coverage: float = 0.0
+
+    def choose(self, scores: np.ndarray) -> np.ndarray:
+        """Predicted values (n, 1) -> (n,)."""
+        return scores[:, 0]
+
+    def answer(self, scores: np.ndarray) -> list[dict[str, Any]]:
+        """Predicted values (n, 1) -> what the service answers, one dictionary a record."""
+        return [
+            {"prediction": value, "interval": [value - self.half_width, value + self.half_width]}
+            for value in scores[:, 0].tolist()
+        ]
+
+
+class Answer(BaseModel):
+    """A value, and the interval that holds the truth with the coverage that `/metadata` names."""
+
+    prediction: float
+    interval: tuple[float, float]
+
+
+def encode_target(values: Sequence[Any], decision: Decision) -> np.ndarray:
+    """Values -> (n,), float64."""
+    return np.asarray(values, dtype=np.float64)
+
+
+def new_decision(values: Sequence[Any], contract: Contract) -> Decision:
+    """The decision before anything is learned: no interval yet.
+
+    Raises:
+        ValueError: when every training value is the same.
+    """
+    if np.ptp(np.asarray(values, dtype=np.float64)) == 0:
+        raise ValueError(f"target {contract.target.name!r} has one value only: {values[0]}")
+    return Decision()
+
+
+def fit_decision(decision: Decision, y: np.ndarray, scores: np.ndarray, costs: Costs, coverage: float) -> Decision:
+    """Choose the interval's half width by split conformal prediction on held-out records.
+
+    References:
+        Lei, G'Sell, Rinaldo, Tibshirani, Wasserman (2018), Distribution-Free Predictive Inference for Regression.
+    """
+    residuals = np.sort(np.abs(y - scores[:, 0]))
+    rank = min(len(y), int(np.ceil((len(y) + 1) * coverage)))
+    return decision.model_copy(update={"half_width": float(residuals[rank - 1]), "coverage": coverage})
+
+
+def baseline_scores(y: np.ndarray, rows: int) -> np.ndarray:
+    """The dummy model: every record gets the mean of the training part. Shape (rows, 1)."""
+    return np.full((rows, 1), y.mean())
+
+
+def strata(y: np.ndarray) -> np.ndarray:
+    """What a stratified split keeps the shares of: ten equally filled ranges of the target."""
+    return np.searchsorted(np.unique(np.quantile(y, np.linspace(0, 1, 11)[1:-1])), y)
+
+
+def measure(y: np.ndarray, scores: np.ndarray, decision: Decision, costs: Costs, top: float = 0.1) -> dict[str, float]:
+    """Every metric that these records allow; errors are in the target's unit, `top` belongs to classes.
+
+    Args:
+        y: true values (n,).
+        scores: predicted values (n, 1).
+    """
+    predicted = scores[:, 0]
+    error = predicted - y
+    found = {
+        "rmse": float(np.sqrt((error**2).mean())),
+        "mae": float(np.abs(error).mean()),
+        "interval_coverage": float((np.abs(error) <= decision.half_width).mean()),
+        "interval_width": 2 * decision.half_width,
+        "cost_per_record": cost(y, predicted, decision, costs) / len(y),
+    }
+    if y.var() > 0:
+        found["r2"] = float(1 - (error**2).mean() / y.var())
+    if (y != 0).all():
+        found["mape"] = float(np.abs(error / y).mean())
+    return found
+
+
+def cost(y: np.ndarray, chosen: np.ndarray, decision: Decision, costs: Costs) -> float:
+    """What these errors cost in all, in the contract's currency."""
+    error = chosen - y
+    return float(np.where(error > 0, costs.over * error, -costs.under * error).sum())
+
+
+def do_nothing(y: np.ndarray, decision: Decision, costs: Costs) -> tuple[str, float]:
+    """The policy without a model that the report compares with, and what it costs on these records."""
+    return "always answering the mean", cost(y, np.full_like(y, y.mean()), decision, costs)
+
+
+def plots(y: np.ndarray, scores: np.ndarray, decision: Decision) -> "dict[str, Figure]":
+    """Pictures of the test part by title: predicted against true, residuals, their distribution."""
+    found: dict[str, Callable[..., None]] = {
+        "Predicted and true": _predicted_true,
+        "Residuals": _residuals,
+        "Distribution of residuals": _histogram,
+    }
+    return {title: _figure(draw, y, scores[:, 0], decision) for title, draw in found.items()}
+
+
+def _figure(draw: Callable[..., None], y: np.ndarray, predicted: np.ndarray, decision: Decision) -> "Figure":
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.6, 4.0), layout="constrained")
+    draw(figure.subplots(), y, predicted, decision)
+    return figure
+
+
+def _predicted_true(axes: Any, y: np.ndarray, predicted: np.ndarray, decision: Decision) -> None:
+    ends = np.array([min(y.min(), predicted.min()), max(y.max(), predicted.max())])
+    axes.fill_between(ends, ends - decision.half_width, ends + decision.half_width, alpha=0.15, label="interval")
+    axes.plot(ends, ends, linestyle="--", color="0.5", label="perfect")
+    axes.scatter(predicted, y, s=8, alpha=0.5)
+    axes.set(xlabel="Predicted", ylabel="True")
+    axes.legend()
+
+
+def _residuals(axes: Any, y: np.ndarray, predicted: np.ndarray, decision: Decision) -> None:
+    axes.axhline(0, linestyle="--", color="0.5")
+    axes.scatter(predicted, y - predicted, s=8, alpha=0.5)
+    axes.set(xlabel="Predicted", ylabel="True minus predicted")
+
+
+def _histogram(axes: Any, y: np.ndarray, predicted: np.ndarray, decision: Decision) -> None:
+    axes.hist(y - predicted, bins=40)
+    for edge in (-decision.half_width, decision.half_width):
+        axes.axvline(edge, linestyle="--", color="0.5")
+    axes.set(xlabel="True minus predicted (dashed: interval)", ylabel="Records")

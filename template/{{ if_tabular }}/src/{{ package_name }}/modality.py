@@ -1,0 +1,408 @@
+"""How the columns of a record become model inputs: the only such code, for training, serving, scoring and drift.
+
+An `Encoder` is fitted on the training part and saved in the bundle as JSON. It works in float64 and casts once, to
+float32, so that training and serving see the same bits. It needs NumPy alone, and knows nothing about models.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from .contract import NUMERIC, Column, Contract
+
+Columns = Mapping[str, Any]  # column name -> list or array of typed values, None or NaN for missing
+Record = Mapping[str, Any]  # column name -> one typed value
+Inputs = dict[str, np.ndarray]  # graph input name -> array
+
+NAN = float("nan")
+EPOCH = datetime(1970, 1, 1)
+DAY_S = 86_400.0
+PERIODS = {"month": 12.0, "weekday": 7.0, "hour": 24.0}
+FREQUENCY_LEVELS = 5_000
+
+
+class FeatureParams(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    winsorise: float = Field(0.005, ge=0, lt=0.5, description="share of values clipped at each end")
+    log_skewness: float = Field(2.0, gt=0, description="a column more skewed than this is taken as its logarithm")
+    max_levels: int = Field(30, ge=2, description="one-hot columns of one category at most")
+    rare_share: float = Field(0.005, ge=0, lt=1, description="a level rarer than this joins the others")
+    ratios: tuple[tuple[str, str], ...] = ()
+    interactions: tuple[tuple[str, str], ...] = ()
+
+
+class State(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Quantity(State):
+    """A number read off a record: NaN where it is missing."""
+
+    column: str
+
+    @property
+    def name(self) -> str:
+        return self.column
+
+    def one(self, record: Record) -> float:
+        value = record.get(self.column)
+        return NAN if value is None else float(value)
+
+    def many(self, columns: Columns) -> np.ndarray:
+        return np.asarray(columns[self.column], dtype=np.float64)
+
+
+class Value(Quantity):
+    """A number or a boolean as it stands."""
+
+    kind: Literal["value"] = "value"
+
+
+class Rank(Quantity):
+    """The place of an ordinal level, lowest 0; an unknown level is missing."""
+
+    kind: Literal["rank"] = "rank"
+    ranks: dict[str, int]
+
+    def one(self, record: Record) -> float:
+        return float(self.ranks.get(record.get(self.column), NAN))  # type: ignore[arg-type]
+
+    def many(self, columns: Columns) -> np.ndarray:
+        return np.array([self.ranks.get(value, NAN) for value in _listed(columns[self.column])], dtype=np.float64)
+
+
+class Ratio(Quantity):
+    """column / other; missing where the other is 0."""
+
+    kind: Literal["ratio"] = "ratio"
+    other: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.column} / {self.other}"
+
+    def one(self, record: Record) -> float:
+        over, under = record.get(self.column), record.get(self.other)
+        return NAN if over is None or not under else float(over) / float(under)
+
+    def many(self, columns: Columns) -> np.ndarray:
+        under = np.asarray(columns[self.other], dtype=np.float64)
+        return np.asarray(columns[self.column], dtype=np.float64) / np.where(under == 0, NAN, under)
+
+
+class Product(Quantity):
+    """column x other."""
+
+    kind: Literal["product"] = "product"
+    other: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.column} x {self.other}"
+
+    def one(self, record: Record) -> float:
+        left, right = record.get(self.column), record.get(self.other)
+        return NAN if left is None or right is None else float(left) * float(right)
+
+    def many(self, columns: Columns) -> np.ndarray:
+        return np.asarray(columns[self.column], dtype=np.float64) * np.asarray(columns[self.other], dtype=np.float64)
+
+
+class Elapsed(Quantity):
+    """Days from a date to the record's own time when the contract names one, else to the last day of training."""
+
+    kind: Literal["elapsed"] = "elapsed"
+    until: str | None
+    last_day: float
+
+    @property
+    def name(self) -> str:
+        return f"days since {self.column}"
+
+    def one(self, record: Record) -> float:
+        end = _days(record.get(self.until)) if self.until else self.last_day
+        return end - _days(record.get(self.column))
+
+    def many(self, columns: Columns) -> np.ndarray:
+        end = _days_array(columns[self.until]) if self.until else self.last_day
+        return end - _days_array(columns[self.column])
+
+
+class Cycle(Quantity):
+    """One coordinate of a date's place in the year, the week or the day, so that December lies beside January."""
+
+    kind: Literal["cycle"] = "cycle"
+    part: Literal["month", "weekday", "hour"]
+    wave: Literal["sin", "cos"]
+
+    @property
+    def name(self) -> str:
+        return f"{self.column} {self.part} {self.wave}"
+
+    def one(self, record: Record) -> float:
+        value = record.get(self.column)
+        if value is None:
+            return NAN
+        place = {"month": value.month - 1, "weekday": value.weekday(), "hour": value.hour}[self.part]
+        return getattr(math, self.wave)(2 * math.pi * place / PERIODS[self.part])
+
+    def many(self, columns: Columns) -> np.ndarray:
+        dates = np.asarray(columns[self.column], dtype="datetime64[us]")
+        if self.part == "month":
+            place = dates.astype("datetime64[M]") - dates.astype("datetime64[Y]").astype("datetime64[M]")
+        elif self.part == "weekday":  # day 0 of the epoch was a Thursday
+            place = (dates.astype("datetime64[D]") - np.datetime64("1969-12-29", "D")) % np.timedelta64(7, "D")
+        else:
+            place = dates.astype("datetime64[h]") - dates.astype("datetime64[D]").astype("datetime64[h]")
+        number = np.where(np.isnat(dates), NAN, place.astype(np.float64))
+        return getattr(np, self.wave)(2 * math.pi * number / PERIODS[self.part])
+
+
+AnyQuantity = Annotated[Value | Rank | Ratio | Product | Elapsed | Cycle, Field(discriminator="kind")]
+
+
+class Numeric(State):
+    """A quantity: clipped, on a log scale when skewed, gaps filled by the median, scaled to unit variance."""
+
+    kind: Literal["numeric"] = "numeric"
+    quantity: AnyQuantity
+    low: float
+    high: float
+    log: bool
+    fill: float
+    mean: float
+    scale: float
+    indicator: bool
+
+    @property
+    def names(self) -> list[str]:
+        return [self.quantity.name] + [f"{self.quantity.name} is missing"] * self.indicator
+
+    @classmethod
+    def fit(cls, quantity: AnyQuantity, columns: Columns, params: FeatureParams) -> "Numeric | None":
+        """None when the training part holds no value, or one value only and no gap: there is nothing to learn."""
+        values = quantity.many(columns)
+        present = values[~np.isnan(values)]
+        gaps = len(present) < len(values)
+        if len(present) == 0 or (np.ptp(present) == 0 and not gaps):
+            return None
+        low, high = _clip_limits(present, params.winsorise)
+        clipped = np.clip(present, low, high)
+        log = len(np.unique(present)) > 2 and abs(_skewness(clipped)) > params.log_skewness
+        scaled = _signed_log(clipped) if log else clipped
+        return cls(
+            quantity=quantity,
+            low=low,
+            high=high,
+            log=log,
+            fill=float(np.median(scaled)),
+            mean=float(scaled.mean()),
+            scale=float(scaled.std()) or 1.0,
+            indicator=gaps,
+        )
+
+    def one(self, record: Record) -> list[float]:
+        value = self.quantity.one(record)
+        missing = value != value
+        if missing:
+            value = self.fill
+        else:
+            value = min(max(value, self.low), self.high)
+            if self.log:
+                value = math.copysign(math.log1p(abs(value)), value)
+        scaled = (value - self.mean) / self.scale
+        return [scaled, float(missing)] if self.indicator else [scaled]
+
+    def many(self, columns: Columns) -> np.ndarray:
+        values = self.quantity.many(columns)
+        missing = np.isnan(values)
+        values = np.clip(values, self.low, self.high)
+        values = np.where(missing, self.fill, _signed_log(values) if self.log else values)
+        scaled = (values - self.mean) / self.scale
+        return np.column_stack([scaled, missing] if self.indicator else [scaled])
+
+
+class OneHot(State):
+    """A category: one column a frequent level, one for rare and unknown levels, one for gaps.
+
+    A category with more levels than get a column also gives the training share of its level, which tells a common
+    unlisted level from a rare one.
+    """
+
+    kind: Literal["one_hot"] = "one_hot"
+    column: str
+    levels: tuple[str, ...]
+    shares: dict[str, float]
+
+    @property
+    def names(self) -> list[str]:
+        buckets = [f"{self.column} = {level}" for level in self.levels]
+        buckets += [f"{self.column} is another", f"{self.column} is missing"]
+        return buckets + [f"{self.column} share"] * bool(self.shares)
+
+    @classmethod
+    def fit(cls, column: str, columns: Columns, params: FeatureParams) -> "OneHot | None":
+        values = _listed(columns[column])
+        counts = Counter(value for value in values if value is not None)
+        common = sorted(counts, key=lambda level: (-counts[level], level))
+        frequent = [level for level in common if counts[level] >= params.rare_share * len(values)]
+        levels = tuple(frequent[: params.max_levels])
+        if not counts or (len(counts) == 1 and len(values) == counts[common[0]]):
+            return None
+        crowded = len(frequent) > len(levels) or len(counts) > 2 * params.max_levels
+        shares = {level: counts[level] / len(values) for level in common[:FREQUENCY_LEVELS]} if crowded else {}
+        return cls(column=column, levels=levels, shares=shares)
+
+    def one(self, record: Record) -> list[float]:
+        value = record.get(self.column)
+        row = [0.0] * (len(self.levels) + 2)
+        row[self._place(value)] = 1.0
+        return [*row, self.shares.get(value, 0.0)] if self.shares else row  # type: ignore[arg-type]
+
+    def many(self, columns: Columns) -> np.ndarray:
+        values = _listed(columns[self.column])
+        places = {level: place for place, level in enumerate(self.levels)} | {None: len(self.levels) + 1}
+        other = len(self.levels)
+        rows = np.zeros((len(values), len(self.names)))
+        rows[np.arange(len(values)), [places.get(value, other) for value in values]] = 1.0
+        if self.shares:
+            rows[:, -1] = [self.shares.get(value, 0.0) for value in values]
+        return rows
+
+    def _place(self, value: str | None) -> int:
+        if value is None:
+            return len(self.levels) + 1
+        return self.levels.index(value) if value in self.levels else len(self.levels)
+
+
+class Encoder(State):
+    """All features of a record as one row of float32. Input of the graph: `features`, shape (records, width)."""
+
+    encodings: tuple[Annotated[Numeric | OneHot, Field(discriminator="kind")], ...]
+    dropped: dict[str, str] = Field({}, description="features left out, and why")
+
+    @property
+    def names(self) -> list[str]:
+        return [name for encoding in self.encodings for name in encoding.names]
+
+    @classmethod
+    def fit(cls, columns: Columns, contract: Contract, params: FeatureParams) -> "Encoder":
+        """Learn medians, limits, scales and levels from the training part, and from it alone."""
+        dropped: dict[str, str] = {}
+        encodings: list[Numeric | OneHot] = []
+        for name, column in contract.features.items():
+            missing = missing_share(columns[name])
+            if missing > contract.quality.drop_above_missing:
+                dropped[name] = f"{missing:.0%} of its values are missing"
+                continue
+            fitted = _fit_column(name, column, columns, contract, params)
+            encodings += fitted
+            if not fitted:
+                dropped[name] = "it has one value only"
+        pairs = [Ratio(column=a, other=b) for a, b in params.ratios]
+        pairs += [Product(column=a, other=b) for a, b in params.interactions]
+        for quantity in pairs:
+            _require_numbers(quantity, contract)
+            encoding = Numeric.fit(quantity, columns, params)
+            encodings += [encoding] if encoding else []
+        if not encodings:
+            raise ValueError(f"no feature is left to learn from: {dropped}")
+        return cls(encodings=tuple(encodings), dropped=dropped)
+
+    def encode(self, columns: Columns) -> Inputs:
+        """Typed columns of n records -> {"features": float32 (n, width)}."""
+        blocks = [encoding.many(columns) for encoding in self.encodings]
+        return {"features": np.concatenate(blocks, axis=1).astype(np.float32)}
+
+    def encode_one(self, record: Record) -> Inputs:
+        """One typed record -> {"features": float32 (1, width)}: what `encode` gives, in microseconds."""
+        row: list[float] = []
+        for encoding in self.encodings:
+            row += encoding.one(record)
+        return {"features": np.array([row], dtype=np.float32)}
+
+
+def describe(columns: Columns, contract: Contract) -> dict[str, tuple[str, list[Any]]]:
+    """What drift looks at: column name -> ("numerical" or "categorical", values). Here the features themselves."""
+    described: dict[str, tuple[str, list[Any]]] = {}
+    for name, column in contract.features.items():
+        values = _listed(columns[name])
+        if column.type == "datetime":
+            described[name] = ("numerical", [None if value is None else _days(value) for value in values])
+        elif column.type in NUMERIC:
+            described[name] = ("numerical", values)
+        else:
+            described[name] = ("categorical", [None if value is None else str(value) for value in values])
+    return described
+
+
+def missing_share(values: Any) -> float:
+    """Share of None, NaN and NaT among the values of a column."""
+    listed = _listed(values)
+    return sum(value is None or value != value for value in listed) / max(len(listed), 1)
+
+
+def _fit_column(
+    name: str, column: Column, columns: Columns, contract: Contract, params: FeatureParams
+) -> Sequence[Numeric | OneHot]:
+    if column.type == "category":
+        one_hot = OneHot.fit(name, columns, params)
+        return [one_hot] if one_hot else []
+    numerics = [Numeric.fit(quantity, columns, params) for quantity in _quantities(name, column, columns, contract)]
+    return [numeric for numeric in numerics if numeric]
+
+
+def _quantities(name: str, column: Column, columns: Columns, contract: Contract) -> list[AnyQuantity]:
+    if column.type == "ordinal":
+        return [Rank(column=name, ranks={level: rank for rank, level in enumerate(column.order)})]
+    if column.type != "datetime":
+        return [Value(column=name)]
+    time = contract.only("time")
+    days = _days_array(columns[name])
+    last_day = float(np.nanmax(days)) if not np.isnan(days).all() else 0.0
+    quantities: list[AnyQuantity] = [Elapsed(column=name, until=time if time != name else None, last_day=last_day)]
+    cycles: list[AnyQuantity] = [
+        Cycle(column=name, part=part, wave=wave) for part in ("month", "weekday", "hour") for wave in ("sin", "cos")
+    ]
+    return quantities + cycles
+
+
+def _require_numbers(quantity: Ratio | Product, contract: Contract) -> None:
+    for name in (quantity.column, quantity.other):
+        column = contract.features.get(name)
+        if column is None or column.type not in NUMERIC:
+            raise ValueError(f"params.yaml: features: {quantity.name!r} needs two numeric features, {name!r} is none")
+
+
+def _listed(values: Any) -> list[Any]:
+    return values.tolist() if isinstance(values, np.ndarray) else list(values)
+
+
+def _days(value: datetime | None) -> float:
+    return NAN if value is None else (value - EPOCH).total_seconds() / DAY_S
+
+
+def _days_array(values: Any) -> np.ndarray:
+    dates = np.asarray(values, dtype="datetime64[us]")
+    return np.where(np.isnat(dates), NAN, dates.astype(np.int64) / 1e6 / DAY_S)
+
+
+def _clip_limits(present: np.ndarray, share: float) -> tuple[float, float]:
+    """Outlier limits: the outer quantiles, unless they coincide (a rare flag must keep both its values)."""
+    low, high = np.quantile(present, [share, 1 - share])
+    return (float(low), float(high)) if low < high else (float(present.min()), float(present.max()))
+
+
+def _signed_log(values: np.ndarray) -> np.ndarray:
+    return np.copysign(np.log1p(np.abs(values)), values)
+
+
+def _skewness(values: np.ndarray) -> float:
+    spread = values.std()
+    return float(((values - values.mean()) ** 3).mean() / spread**3) if spread else 0.0
