@@ -120,9 +120,7 @@ def _column(finding: Finding) -> str:
     parts = [f"{key}: {_inline(value)}" for key, value in finding.spec.items()]
     line = f"  {scalar(finding.name)}: {{{', '.join(parts)}}}"
     if len(line) > WIDTH:
-        parts = [
-            f"allowed:\n{_wrapped(finding.spec['allowed'])}" if p.startswith("allowed:") else p for p in parts
-        ]
+        parts = [f"allowed:\n{_wrapped(finding.spec['allowed'])}" if p.startswith("allowed:") else p for p in parts]
         line = f"  {scalar(finding.name)}:\n" + "\n".join(f"    {part}" for part in parts)
     return notes + line
 

@@ -52,9 +52,7 @@ def infer(source: Source, target: str, kinds: tuple[str, ...] = KINDS) -> Draft:
     predicted, section = _target(target, records[target].tolist(), source.decimal, kinds)
     findings = [_finding(name, records[name].tolist(), source.decimal, predicted) for name in names]
     if all(f.spec["type"] in ("id", "ignored") or "role" in f.spec for f in findings):
-        raise ContractError(
-            f"{source.path}: no column but {target!r} can be a feature; add columns to the data"
-        )
+        raise ContractError(f"{source.path}: no column but {target!r} can be a feature; add columns to the data")
     return Draft(source, section, findings, len(records), int(repeats.sum()))
 
 
@@ -85,18 +83,14 @@ def _finding(name: str, raw: list[Any], decimal: str, target: Finding) -> Findin
     return finding
 
 
-def _target(
-    name: str, raw: list[Any], decimal: str, kinds: tuple[str, ...]
-) -> tuple[Finding, dict[str, Any]]:
+def _target(name: str, raw: list[Any], decimal: str, kinds: tuple[str, ...]) -> tuple[Finding, dict[str, Any]]:
     """The target's column and its section: a number where this project predicts one, else classes."""
     if any(isinstance(value, (list, dict, bytes)) for value in raw):
         raise ContractError(f"{name!r} holds lists, objects or bytes: choose another target")
     values = distinct(raw)
     if len(values) < 2:
         found = f"is always {shown(values[0])}" if values else "is empty"
-        raise ContractError(
-            f"{name!r} {found} in these records, so there is nothing to predict: choose another target"
-        )
+        raise ContractError(f"{name!r} {found} in these records, so there is nothing to predict: choose another target")
     numeric = reads(values, {"type": "number"}, decimal)
     if "continuous" in kinds and numeric:
         return _continuous(name, raw, values, decimal)
@@ -150,9 +144,7 @@ def _refuse_labels(name: str, counts: Counter[str], rows: int) -> None:
     for label in counts:
         key = f"{float(label):g}" if re.fullmatch(r"\d+(\.0+)?", label) else label.casefold()
         if other := spellings.get(key):
-            raise ContractError(
-                f"{name!r} spells one class {other!r} and {label!r}: write it one way in the data"
-            )
+            raise ContractError(f"{name!r} spells one class {other!r} and {label!r}: write it one way in the data")
         spellings[key] = label
 
 
@@ -193,9 +185,7 @@ def adopt(source: Source) -> Source:
         return source.model_copy(update={"path": source.path.resolve().relative_to(Path.cwd())})
     kept = RAW / source.path.name
     if kept.exists() and not filecmp.cmp(source.path, kept, shallow=False):
-        raise SourceError(
-            f"{kept} is there already and differs from {source.path}: move or rename one of them"
-        )
+        raise SourceError(f"{kept} is there already and differs from {source.path}: move or rename one of them")
     kept.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source.path, kept)
     return source.model_copy(update={"path": kept})

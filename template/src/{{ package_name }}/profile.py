@@ -22,9 +22,7 @@ NEAR_COPY = 0.98
 BINS = 50
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}")
 PHONE = re.compile(r"(?=(\D*\d){7,15}\D*$)([+(]|0\d+[ /-])[\d\s()./-]+|\d{3}[-. ]\d{3}[-. ]\d{4}")
-ID_NAME = re.compile(
-    r"(?i:(^|[\W_])(id|uuid|guid|key|index|nr|number|code|zip)$)|[a-z](Id|ID)$|^unnamed_\d+$"
-)
+ID_NAME = re.compile(r"(?i:(^|[\W_])(id|uuid|guid|key|index|nr|number|code|zip)$)|[a-z](Id|ID)$|^unnamed_\d+$")
 TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 DAYS = ["%d.%m.%Y", "%d.%m.%y", "%Y/%m/%d", "%Y.%m.%d"]
 DAYS += ["%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%Y", "%m-%d-%Y"]
@@ -119,9 +117,7 @@ def number_type(values: list[Any], decimal: str) -> tuple[str, list[str]]:
     texts = [value.strip() for value in values if isinstance(value, str)]
     grouped = next((text for text in texts if GROUPED[decimal].fullmatch(text)), None)
     meaning = parser(Column(type="number"), decimal)(grouped)
-    notes = (
-        [f"{grouped!r} is read as {meaning:.12g}: if that is wrong, see source.decimal"] if grouped else []
-    )
+    notes = [f"{grouped!r} is read as {meaning:.12g}: if that is wrong, see source.decimal"] if grouped else []
     fractions = any(isinstance(value, float) for value in values) or any(decimal in text for text in texts)
     whole = not fractions and reads(values, {"type": "integer"}, decimal)
     return "integer" if whole else "number", notes
@@ -177,9 +173,7 @@ def _judge(finding: Finding) -> None:
     elif ID_NAME.search(finding.name) and share > 0.5:
         finding.spec["type"] = "id"
         if share < 1:
-            finding.notes.append(
-                "repeats: role: group keeps the records of one value in one part of the split"
-            )
+            finding.notes.append("repeats: role: group keeps the records of one value in one part of the split")
     elif ID_NAME.search(finding.name) and kind == "integer":
         finding.notes.append("looks like a code: type: category if its size means nothing")
     elif share > 0.5 and len(present) >= TELLING_ROWS:

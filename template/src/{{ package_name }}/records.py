@@ -130,7 +130,8 @@ def to_raw(contract: Contract, record: Mapping[str, Value]) -> dict[str, Any]:
 
 def _raw(column: Column, value: Any) -> Any:
     if isinstance(value, datetime):
-        return value.strftime(column.format) if column.format else value.isoformat()
+        whole_day = value == datetime(value.year, value.month, value.day)
+        return value.strftime(column.format) if column.format else (value.date() if whole_day else value).isoformat()
     if column.type == "integer" and value is not None:
         return int(value)
     return value
@@ -144,16 +145,15 @@ def outside(column: Column, value: Value) -> str | None:
 
 
 def _beyond(low: float | str | None, high: float | str | None, value: Any) -> str | None:
-    bounds = [
-        bound if not isinstance(bound, str) else datetime.fromisoformat(bound)
-        for bound in (low, high)
-        if bound is not None
-    ]
-    if low is not None and value < bounds[0]:
+    if low is not None and value < _bound(low):
         return f"{_shown(value)} is below the minimum {low}"
-    if high is not None and value > bounds[-1]:
+    if high is not None and value > _bound(high):
         return f"{_shown(value)} is above the maximum {high}"
     return None
+
+
+def _bound(bound: float | str) -> float | datetime:
+    return _naive_utc(datetime.fromisoformat(bound)) if isinstance(bound, str) else bound
 
 
 def _shown(value: Any) -> str:

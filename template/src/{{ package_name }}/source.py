@@ -123,9 +123,7 @@ def _names(path: Path, header: Sequence[str]) -> list[str]:
         raise SourceError(f"{path}: the header repeats {', '.join(map(repr, twice))}; rename the columns")
     numbers = [float(name) for name in names if re.fullmatch(r"-?\d+(\.\d+)?", name)]
     if numbers != sorted(set(numbers)):  # as names, numbers rise (years, wavelengths); values rarely do
-        raise SourceError(
-            f"{path}: the first line holds values ({names[0]!r}, ...); add a line of column names"
-        )
+        raise SourceError(f"{path}: the first line holds values ({names[0]!r}, ...); add a line of column names")
     return names
 
 
@@ -162,9 +160,7 @@ def _json_records(path: Path) -> Iterator[dict[str, Any]]:
             except json.JSONDecodeError:
                 record = None
             if not isinstance(record, dict):
-                raise SourceError(
-                    f"{path}, line {number}: no JSON object; write one object a line (JSON lines)"
-                )
+                raise SourceError(f"{path}, line {number}: no JSON object; write one object a line (JSON lines)")
             if record:
                 yield record
 
@@ -236,15 +232,11 @@ def database(url: str) -> sa.Engine:
     """
     missing = [name for name in re.findall(r"\$\{(\w+)\}", url) if name not in os.environ]
     if missing:
-        raise SourceError(
-            f"source.url needs the environment variable {missing[0]}, which is not set; export it"
-        )
+        raise SourceError(f"source.url needs the environment variable {missing[0]}, which is not set; export it")
     try:
         return sa.create_engine(re.sub(r"\$\{(\w+)\}", lambda match: os.environ[match[1]], url))
     except sa.exc.ArgumentError:  # whose text may hold the URL, and so a password
-        raise SourceError(
-            "source.url is no URL of a known database; write it like postgresql://host/db"
-        ) from None
+        raise SourceError("source.url is no URL of a known database; write it like postgresql://host/db") from None
     except ModuleNotFoundError as error:
         raise SourceError(f"the database driver {error.name} is missing; run `uv add {error.name}`") from None
 
@@ -299,9 +291,7 @@ def _select(engine: sa.Engine, query: str) -> str:
     if re.match(r"\s*(select|with)\b", query, re.IGNORECASE):
         return query
     schema, _, table = query.strip().rpartition(".")
-    statement: sa.Select[Any] = sa.select(sa.literal_column("*")).select_from(
-        sa.table(table, schema=schema or None)
-    )
+    statement: sa.Select[Any] = sa.select(sa.literal_column("*")).select_from(sa.table(table, schema=schema or None))
     return str(statement.compile(engine))
 
 

@@ -22,7 +22,7 @@ from ..records import to_raw
 from ..settings import PARAMS, Params, load_params
 from ..task import HIGHER_IS_BETTER, Decision, baseline_scores, encode_target, fit_decision, measure, new_decision
 from . import PipelineError, command
-from .table import columns_of, read_part, record_of, target_of, write
+from .table import columns_of, read_part, target_of, write
 from .tune import primary_metric
 
 GOLDEN_RECORDS = 5
@@ -102,10 +102,11 @@ def export(
 def golden_records(bundle: Bundle, fitting: pa.Table) -> tuple[Golden, ...]:
     """Raw records with the scores that the bundle gives them, fewest gaps first."""
     contract = bundle.contract
+    shown = [*contract.features, *(rule.column for rule in contract.eligibility)]
     gaps = np.sum([fitting.column(name).is_null().to_numpy() for name in contract.features], axis=0)
     golden = []
     for row in np.argsort(gaps, kind="stable")[:GOLDEN_RECORDS].tolist():
-        record = {name: value for name, value in record_of(fitting, row, contract).items() if name in contract.features}
+        record = {name: fitting.column(name)[row].as_py() for name in dict.fromkeys(shown)}
         golden.append(Golden(record=to_raw(contract, record), scores=bundle.scores_one(record)[0].tolist()))
     return tuple(golden)
 

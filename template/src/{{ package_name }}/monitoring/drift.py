@@ -1,0 +1,142 @@
+"""Do the records that arrive still look like those the model learned from? A window against the bundle's reference.
+
+    python -m <package>.monitoring.drift [--data FILE | --log FILE_OR_FOLDER] [--out FOLDER]
+
+Exit status: 0 no drift, 3 drift, 2 too few records to say, 1 an error. Writes drift.html and drift.json.
+"""
+
+import argparse
+import json
+import sqlite3
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+from evidently import DataDefinition, Dataset, Report
+from evidently.presets import DataDriftPreset
+
+from ..bundle import REFERENCE, Bundle, BundleError
+from ..contract import Contract
+from ..modality import describe
+from ..records import Value, parser
+from ..serving import prediction_log
+from ..settings import DriftParams, Environment, ParamsError, load_params
+from ..source import SourceError, read_chunks, sniff
+
+NO_DRIFT, ERROR, TOO_LITTLE, DRIFT = 0, 1, 2, 3
+OUT = Path("artifacts/drift")
+
+
+def compare(window: dict[str, list[Value]], bundle: Bundle, params: DriftParams, out: Path) -> dict[str, Any]:
+    """Measure each column's distance from the reference and write the report.
+
+    Numbers: Wasserstein distance in standard deviations of the reference. Categories: Jensen-Shannon distance.
+    """
+    reference = pq.read_table(bundle.path / REFERENCE)
+    kept = {name: reference.column(name).to_pylist() for name in reference.column_names}
+    past, kinds = frame(kept, bundle.contract)
+    present, _ = frame(window, bundle.contract)
+    present = present.sample(min(len(present), params.window_rows), random_state=0)
+    empty = [name for name in past if past[name].isna().all() or present[name].isna().all()]
+    definition = DataDefinition(
+        numerical_columns=[name for name, kind in kinds.items() if kind == "numerical" and name not in empty],
+        categorical_columns=[name for name, kind in kinds.items() if kind == "categorical" and name not in empty],
+    )
+    preset = DataDriftPreset(
+        columns=[name for name in kinds if name not in empty],
+        num_method="wasserstein",
+        cat_method="jensenshannon",
+        num_threshold=params.threshold,
+        cat_threshold=params.threshold,
+        drift_share=max(params.share, 1e-9),
+    )
+    snapshot = Report([preset], include_tests=True).run(
+        Dataset.from_pandas(present, definition), Dataset.from_pandas(past, definition)
+    )
+    distances = {
+        metric["config"]["column"]: float(metric["value"])
+        for metric in snapshot.dict()["metrics"]
+        if metric["config"]["type"].endswith(":ValueDrift")
+    }
+    drifted = sorted(name for name, distance in distances.items() if distance >= params.threshold)
+    result = {
+        "drift": len(drifted) > params.share * len(distances),
+        "rows": len(present),
+        "threshold": params.threshold,
+        "drifted": drifted,
+        "distances": distances,
+        "not_compared": empty,
+        "model_version": bundle.manifest.model_version,
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    snapshot.save_html(str(out / "drift.html"))
+    (out / "drift.json").write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return result
+
+
+def frame(columns: dict[str, list[Value]], contract: Contract) -> tuple[pd.DataFrame, dict[str, str]]:
+    """What drift looks at, as Evidently takes it: the frame, and the kind of each column."""
+    described = describe(columns, contract)
+    kinds = {name: kind for name, (kind, _) in described.items()}
+    types = {"numerical": "float64", "categorical": "object"}
+    return pd.DataFrame(
+        {name: pd.Series(values, dtype=types[kinds[name]]) for name, (_, values) in described.items()}
+    ), kinds
+
+
+def typed(records: Iterator[dict[str, Any]], contract: Contract) -> dict[str, list[Value]]:
+    """Raw records as typed columns; a value that does not parse counts as missing, for missing values drift too."""
+    parsers = {name: parser(column, contract.source.decimal) for name, column in contract.features.items()}
+    columns: dict[str, list[Value]] = {name: [] for name in parsers}
+    for record in records:
+        for name, parse in parsers.items():
+            try:
+                columns[name].append(parse(record.get(name)))
+            except ValueError:
+                columns[name].append(None)
+    return columns
+
+
+def file_records(path: Path) -> Iterator[dict[str, Any]]:
+    for chunk in read_chunks(sniff(path)):
+        yield from chunk.to_dict("records")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    params, bundle = load_params().drift, Bundle.load(Environment().bundle)
+    if arguments.data:
+        records = file_records(arguments.data)
+    else:
+        records = prediction_log.read(arguments.log or Environment().prediction_log, params.window_rows)
+    window = typed(islice(records, 20 * params.window_rows), bundle.contract)
+    rows = len(next(iter(window.values())))
+    if rows < params.minimum_rows:
+        print(f"drift: {rows} records are too few to say, {params.minimum_rows} are needed")
+        return TOO_LITTLE
+    result = compare(window, bundle, params, arguments.out)
+    found = ", ".join(f"{name} ({result['distances'][name]:.2f})" for name in result["drifted"]) or "none"
+    print(f"drift: {'DRIFT' if result['drift'] else 'no drift'} in {rows:,} records; drifted columns: {found}")
+    print(f"drift: {arguments.out / 'drift.html'}")
+    return DRIFT if result["drift"] else NO_DRIFT
+
+
+def main() -> None:
+    parser_ = argparse.ArgumentParser(prog="drift", description="Compare a window of records with the training data.")
+    parser_.add_argument("--data", type=Path, help="CSV, Parquet or JSON lines; without it, the prediction log is read")
+    parser_.add_argument("--log", type=Path, help="a prediction log, or a folder of them")
+    parser_.add_argument("--out", type=Path, default=OUT, help="folder for drift.html and drift.json")
+    try:
+        status = run(parser_.parse_args())
+    except (BundleError, ParamsError, SourceError) as error:
+        sys.exit(f"drift: {error}")
+    except sqlite3.Error as error:
+        sys.exit(f"drift: the prediction log cannot be read ({error}); give DATA=file, or let the service answer first")
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""Ask the running service for one prediction: `python -m <package>.serving.predict [record.json]`."""
+
+import json
+import sys
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from ..bundle import MANIFEST
+from ..settings import Environment
+
+TIMEOUT_S = 30
+
+
+def main() -> None:
+    environment = Environment()
+    if len(sys.argv) > 1:
+        record = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    else:
+        record = json.loads((environment.bundle / MANIFEST).read_text(encoding="utf-8"))["golden"][0]["record"]
+    url = f"http://{environment.host}:{environment.port}/predict"
+    print(f"POST {url}\n{json.dumps(record, indent=2, ensure_ascii=False)}\n")
+    request = Request(url, json.dumps(record).encode(), {"Content-Type": "application/json"})
+    try:
+        with urlopen(request, timeout=TIMEOUT_S) as response:
+            print(json.dumps(json.load(response), indent=2, ensure_ascii=False))
+    except HTTPError as error:
+        sys.exit(f"{error.code}: {error.read().decode()}")
+    except URLError as error:
+        sys.exit(f"predict: no service answers at {url} ({error.reason}): start it with `make serve`")
+
+
+if __name__ == "__main__":
+    main()

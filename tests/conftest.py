@@ -1,0 +1,177 @@
+"""Rendered projects for the tests: made from the work tree, through Copier, and run through their own make verbs."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import copier
+import pytest
+import yaml
+from filelock import FileLock
+
+ROOT = Path(__file__).parent.parent
+WORK_TREE_TAG = "v9999.0.0"
+VENV = Path(sys.executable).parent.parent  # not resolved: the environment, not the interpreter behind it
+TASKS = ("classification", "regression")
+
+Render = Callable[..., Path]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_personal_settings() -> Iterator[None]:
+    """Neither Copier's nor git's settings of whoever runs the tests may change what is rendered."""
+    os.environ |= {
+        "COPIER_SETTINGS_PATH": os.devnull,
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_AUTHOR_NAME": "Test",
+        "GIT_AUTHOR_EMAIL": "test@example.com",
+        "GIT_COMMITTER_NAME": "Test",
+        "GIT_COMMITTER_EMAIL": "test@example.com",
+    }
+    yield
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """One folder for all test processes of this run."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def template(shared: Path) -> Path:
+    """The template as it stands in the work tree, committed to a clone and tagged newer than any release."""
+    clone = shared / "template"
+    with _once(clone) as missing:
+        if missing:
+            git(ROOT, "clone", "--quiet", "--no-hardlinks", str(ROOT), str(clone))
+            overlay(ROOT, clone)
+            git(clone, "add", "--all")
+            git(clone, "commit", "--quiet", "--allow-empty", "--message", "work tree")
+            git(clone, "tag", WORK_TREE_TAG)
+    return clone
+
+
+@pytest.fixture(scope="session")
+def render(template: Path, shared: Path) -> Render:
+    """`render(**answers)` gives a project rendered with these answers; look at it, but do not write into it."""
+
+    def rendered(**answers: str) -> Path:
+        name = "-".join(f"{key}={value}" for key, value in sorted(answers.items())) or "defaults"
+        folder = shared / "rendered" / "".join(letter if letter.isalnum() else "_" for letter in name)
+        with _once(folder) as missing:
+            if missing:
+                copy_template(template, folder, **answers)
+        return folder
+
+    return rendered
+
+
+@pytest.fixture(scope="session")
+def trained(render: Render, shared: Path) -> Render:
+    """`trained(task=...)` gives a project whose pipeline ran on the sample data; do not write into it."""
+
+    def piped(**answers: str) -> Path:
+        source = render(**answers)
+        folder = shared / "trained" / source.name
+        with _once(folder) as missing:
+            if missing:
+                new_project(source, folder)
+                make(folder, "sample")
+                make(folder, "pipeline")
+        return folder
+
+    return piped
+
+
+@pytest.fixture
+def project(render: Render, tmp_path: Path) -> Render:
+    """`project(**answers)` gives a fresh project of one's own, a git repository, to change and run."""
+
+    def fresh(**answers: str) -> Path:
+        return new_project(render(**answers), tmp_path / "project")
+
+    return fresh
+
+
+@pytest.fixture
+def trained_copy(trained: Render, tmp_path: Path) -> Render:
+    """`trained_copy(**answers)` gives a copy of a trained project, to break."""
+
+    def copied(**answers: str) -> Path:
+        return Path(shutil.copytree(trained(**answers), tmp_path / "project", symlinks=True))
+
+    return copied
+
+
+def copy_template(template: Path, folder: Path, **answers: str) -> None:
+    copier.run_copy(str(template), folder, data=answers, defaults=True, quiet=True)
+
+
+def new_project(source: Path, folder: Path) -> Path:
+    """A copy of a rendered project as a git repository, with a pipeline that searches less."""
+    shutil.copytree(source, folder)
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params["tune"] |= {"trials": 1, "folds": 2}
+    params.setdefault("evaluation", {})["bootstrap"] = 60
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "Start")
+    return folder
+
+
+def environment(folder: Path, **variables: str) -> dict[str, str]:
+    """What a verb of a project sees when it shares the tests' Python environment."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "COV"))}
+    return kept | {"VENV": str(VENV), "PYTHONPATH": str(folder / "src"), "OMP_NUM_THREADS": "1", **variables}
+
+
+def run(folder: Path, *command: str, ok: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a project; its output is shown when it ends otherwise than expected."""
+    done = subprocess.run(
+        command, cwd=folder, env=environment(folder, **variables), capture_output=True, text=True, timeout=900, check=False
+    )
+    if ok and done.returncode != 0:
+        pytest.fail(f"{' '.join(command)} in {folder}: status {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
+    return done
+
+
+def make(folder: Path, *arguments: str, ok: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
+    return run(folder, "make", "--no-print-directory", *arguments, ok=ok, **variables)
+
+
+def git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"git {' '.join(arguments)} in {folder}: {done.stderr}")
+    return done.stdout
+
+
+def overlay(source: Path, clone: Path) -> None:
+    """Bring what the work tree changed, added or removed since its last commit into a clone of it."""
+    listed = git(source, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0")
+    for name in filter(None, listed):
+        if (source / name).is_file():
+            (clone / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source / name, clone / name)
+        else:
+            (clone / name).unlink(missing_ok=True)
+
+
+@contextmanager
+def _once(folder: Path) -> Iterator[bool]:
+    """True for the first of several test processes that needs a folder; the others wait until it is complete."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    done = folder.parent / f"{folder.name}.done"
+    with FileLock(folder.parent / f"{folder.name}.lock"):
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+        yield not done.exists()
+        done.touch()
