@@ -9,19 +9,7 @@ from .profile import Finding
 
 WIDTH = 110
 PLAIN = re.compile(r"[^\W\d][\w./%+]*(?:[ -][\w./%+]+)*")
-WORDS = {
-    "y",
-    "n",
-    "yes",
-    "no",
-    "on",
-    "off",
-    "true",
-    "false",
-    "null",
-    "none",
-    "nan",
-}  # not always read as text
+WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "none", "nan"}  # not always read as text
 COSTS = {
     "binary": ("true_positive", "false_positive", "true_negative", "false_negative"),
     "multiclass": ("misclassified",),

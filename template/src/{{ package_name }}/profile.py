@@ -104,7 +104,8 @@ def _type(values: list[Any], decimal: str) -> tuple[dict[str, Any], list[str]]:
         return day, []
     if not any(re.fullmatch(r"0\d+", text) for text in texts) and reads(values, {"type": "number"}, decimal):
         kind, notes = number_type(values, decimal)
-        return {"type": kind}, notes
+        exact = kind == "number" or all(len(str(value).strip()) <= 15 for value in values)
+        return ({"type": kind}, notes) if exact else ({"type": "category"}, [])  # too long to be a quantity
     return _date(values, decimal) or ({"type": "category"}, _nearly_numbers(values, decimal))
 
 
@@ -129,12 +130,15 @@ def observed_range(finding: Finding) -> dict[str, Any]:
 
 def _date(values: list[Any], decimal: str) -> tuple[dict[str, Any], list[str]] | None:
     """A date in ISO 8601 or in the one format that fits; a day above 12 tells day from month."""
-    specs = [{"type": "datetime"}, *({"type": "datetime", "format": form} for form in FORMATS)]
+    note = "role: [time, feature] tests on the newest records"
+    if reads(values, {"type": "datetime"}, decimal):
+        return {"type": "datetime"}, [note]
+    specs = [{"type": "datetime", "format": form} for form in FORMATS]
     fitting = [spec for spec in specs if reads(values, spec, decimal)]
     if len(fitting) > 1:
         formats = " or ".join(spec["format"] for spec in fitting)
         return {"type": "ignored"}, [f"day and month cannot be told apart: type: datetime, format: {formats}"]
-    return (fitting[0], ["role: [time, feature] tests on the newest records"]) if fitting else None
+    return (fitting[0], [note]) if fitting else None
 
 
 def _nearly_numbers(values: list[Any], decimal: str) -> list[str]:
@@ -170,7 +174,7 @@ def _judge(finding: Finding) -> None:
         finding.ignore(f"is always {shown(present[0])}{' or missing' if finding.missing else ''}")
     elif finding.spec.get("role") == "pii" or kind not in ("integer", "category"):
         return
-    elif ID_NAME.search(finding.name) and share > 0.5:
+    elif ID_NAME.search(finding.name) and share > 0.2:
         finding.spec["type"] = "id"
         if share < 1:
             finding.notes.append("repeats: role: group keeps the records of one value in one part of the split")
@@ -182,7 +186,7 @@ def _judge(finding: Finding) -> None:
 
 def _judge_integers(finding: Finding, share: float) -> None:
     present = finding.present
-    if share == 1 and max(present) - min(present) < 2 * len(present):
+    if share == 1 and not finding.missing and max(present) - min(present) < 2 * len(present):
         finding.spec["type"] = "id"
         finding.notes.append("a running number by the look of it")
     elif share == 1:

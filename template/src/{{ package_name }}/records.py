@@ -39,7 +39,7 @@ def parser(column: Column, decimal: str = ".") -> Parser:
         return _boolean
     if column.type == "datetime":
         return lambda value: _datetime(value, column.format)
-    return _text
+    return _opaque if column.type == "ignored" else _text
 
 
 def _is_missing(value: Any) -> bool:
@@ -135,6 +135,11 @@ def _raw(column: Column, value: Any) -> Any:
     if column.type == "integer" and value is not None:
         return int(value)
     return value
+
+
+def _opaque(value: Any) -> str | None:
+    """Whatever an ignored column holds, objects and lists too: it still tells two records apart."""
+    return _text(str(value) if isinstance(value, (dict, list)) else value)
 
 
 def outside(column: Column, value: Value) -> str | None:

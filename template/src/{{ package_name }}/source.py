@@ -121,9 +121,9 @@ def _names(path: Path, header: Sequence[str]) -> list[str]:
         raise SourceError(f"{path}: is empty; export it again, with a header line")
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise SourceError(f"{path}: the header repeats {', '.join(map(repr, twice))}; rename the columns")
-    numbers = [float(name) for name in names if re.fullmatch(r"-?\d+(\.\d+)?", name)]
-    if numbers != sorted(set(numbers)):  # as names, numbers rise (years, wavelengths); values rarely do
-        raise SourceError(f"{path}: the first line holds values ({names[0]!r}, ...); add a line of column names")
+    numbers = [name for name in names if re.fullmatch(r"-?\d+(\.\d+)?", name)]
+    if numbers != sorted(numbers, key=float):  # as names, numbers rise (years, wavelengths); values rarely do
+        raise SourceError(f"{path}: the first line holds values ({numbers[0]!r}, ...); add a line of column names")
     return names
 
 

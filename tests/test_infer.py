@@ -1,0 +1,533 @@
+"""Own data without a code edit: every ugly file works, or is refused with its name and what to do."""
+
+import csv
+import datetime as dt
+import decimal
+import gzip
+import importlib
+import json
+import random
+import shutil
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+TEMPLATE = Path(__file__).parents[1] / "template"
+PACKAGE = "src/{{ package_name }}"
+ROWS = 120
+
+
+class Package:
+    """The emitted package under a name of its own, imported from a folder that is the working directory."""
+
+    def __init__(self, name: str, root: Path) -> None:
+        self.name, self.root = name, root
+
+    def __getattr__(self, module: str) -> ModuleType:
+        return importlib.import_module(f"{self.name}.{module}")
+
+    def infer(self, data: object, target: str, *more: str) -> int:
+        return int(self.infer_module.main(["--data", str(data), "--target", target, *more]))
+
+    @property
+    def infer_module(self) -> ModuleType:
+        return importlib.import_module(f"{self.name}.infer")
+
+
+def _package(task: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package]:
+    name = "customer_model"
+    for part in (TEMPLATE, TEMPLATE / f"{{{{ if_{task} }}}}"):
+        shutil.copytree(part / PACKAGE, folder / "src" / name, dirs_exist_ok=True)
+    monkeypatch.syspath_prepend(folder / "src")
+    importlib.invalidate_caches()
+    (folder / "project").mkdir()
+    monkeypatch.chdir(folder / "project")
+    yield Package(name, folder / "project")
+    for module in [module for module in sys.modules if module.split(".")[0] == name]:
+        del sys.modules[module]
+
+
+@pytest.fixture
+def classification_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package]:
+    yield from _package("classification", tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def regression_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package]:
+    yield from _package("regression", tmp_path, monkeypatch)
+
+
+def table(rows: int = ROWS, **columns: Callable[[int], Any]) -> dict[str, list[Any]]:
+    """A feature, further columns by row number, and a target that the feature does not give away."""
+    chance = random.Random(0)
+    made: dict[str, list[Any]] = {"size": [chance.randint(1, 50) for _ in range(rows)]}
+    made |= {name: [make(i) for i in range(rows)] for name, make in columns.items()}
+    return {"y": [chance.choice(["good", "bad", "good"]) for _ in range(rows)], **made}
+
+
+def as_text(columns: dict[str, list[Any]], delimiter: str = ",", end: str = "\n") -> str:
+    lines = [list(columns), *zip(*columns.values(), strict=True)]
+
+    def field(value: Any) -> str:
+        text = "" if value is None else str(value)
+        return f'"{text.replace(chr(34), chr(34) * 2)}"' if set(text) & {delimiter, '"', "\n"} else text
+
+    return "".join(delimiter.join(map(field, line)) + end for line in lines)
+
+
+def put(path: str, content: str | bytes) -> Path:
+    file = Path(path)
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+    return file
+
+
+def column(package: Package, name: str) -> Any:
+    return package.contract.load().columns[name]
+
+
+def assert_sound(package: Package) -> Any:
+    """The contract loads, and each of its columns reads every value of its own source."""
+    contract = package.contract.load()
+    for chunk in package.source.read_chunks(contract.source):
+        assert list(chunk.columns) == list(contract.columns)
+        for name, found in contract.columns.items():
+            parse = package.records.parser(found, contract.source.decimal)
+            values = [parse(raw) for raw in chunk[name].tolist()]
+            assert found.nullable or found.type == "ignored" or None not in values, name
+    return contract
+
+
+FILES = {
+    "comma": ("a.csv", lambda t: as_text(t).encode()),
+    "semicolon": ("a.csv", lambda t: as_text(t, ";").encode()),
+    "tab": ("a.tsv", lambda t: as_text(t, "\t").encode()),
+    "pipe": ("a.txt", lambda t: as_text(t, "|").encode()),
+    "carriage returns": ("a.csv", lambda t: as_text(t, end="\r\n").encode()),
+    "no last line break": ("a.csv", lambda t: as_text(t).strip().encode()),
+    "blank lines": ("a.csv", lambda t: as_text(t, end="\n\n").encode()),
+    "byte-order mark and quotes": ("a.csv", lambda t: b"\xef\xbb\xbf" + as_text(t).replace("y,", '"y",', 1).encode()),
+    "utf-16": ("a.csv", lambda t: as_text(t).encode("utf-16")),
+    "latin-1, late accent": ("a.csv", lambda t: as_text(t).encode("latin-1")),
+    "gz": ("a.csv.gz", lambda t: gzip.compress(as_text(t).encode())),
+    "bz2": ("a.csv.bz2", lambda t: __import__("bz2").compress(as_text(t).encode())),
+    "upper-case suffix": ("A.CSV", lambda t: as_text(t).encode()),
+    "spaces around names": ("a.csv", lambda t: as_text(t).replace("y,size", " y , size", 1).encode()),
+    "JSON lines": ("a.jsonl", lambda t: json_lines(t).encode()),
+    "JSON lines in gz": ("a.jsonl.gz", lambda t: gzip.compress(json_lines(t).encode())),
+}
+
+
+def json_lines(columns: dict[str, list[Any]]) -> str:
+    """Keys without a value are left out, as JSON writers do."""
+    rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
+    return "".join(json.dumps({k: v for k, v in row.items() if v is not None}) + "\n" for row in rows)
+
+
+@pytest.mark.parametrize(("name", "content"), FILES.values(), ids=FILES)
+def test_a_file_in_any_of_these_forms_gives_the_same_columns(
+    classification_package: Package, name: str, content: Callable[[Any], bytes]
+) -> None:
+    city = lambda i: "Köln" if i > ROWS - 20 else ["Bonn", "Ulm, old", 'the "East"', "two\nlines"][i % 4]  # noqa: E731
+    file = put(name, content(table(price=lambda i: 1.5 * i + 0.25, city=city, gap=lambda i: i if i % 5 else None)))
+    assert classification_package.infer(file, "y") == 0
+    contract = assert_sound(classification_package)
+    types = {name: found.type for name, found in contract.columns.items()}
+    assert types == {"y": "category", "size": "integer", "price": "number", "city": "category", "gap": "integer"}
+    assert sorted(contract.columns["city"].allowed) == sorted(["Bonn", "Ulm, old", 'the "East"', "two\nlines", "Köln"])
+    assert contract.columns["gap"].nullable and (contract.columns["price"].min, contract.columns["gap"].min) == (
+        0.25,
+        1,
+    )
+
+
+COLUMNS: dict[str, tuple[Callable[[int], Any], str, str]] = {
+    # name: values, type, part of the note
+    "numbers with blanks": (lambda i: " " if i % 9 == 0 else f"{i * 1.5}", "number", ""),
+    "numbers with NA and ?": (
+        lambda i: ["NA", "?", "-"][i % 3] if i % 9 == 0 else i % 40,
+        "integer",
+        "counts as missing",
+    ),
+    "thousands": (lambda i: f"{i + 1},{i + 100}.50", "number", "is read as 1100.5"),
+    "thousands apart": (lambda i: f"{i + 1} {i + 100}", "integer", "is read as"),
+    "percentages": (lambda i: f"{i % 40}%", "category", ""),
+    "some words": (lambda i: "lots" if i == 7 else i * 7 % 45, "category", "correct them, then type: number"),
+    "repeated numbers": (lambda i: i % 40, "integer", ""),
+    "fractions": (lambda i: i + 0.5, "number", ""),
+    "whole with point": (lambda i: f"{i % 40}.0", "number", ""),
+    "tiny": (lambda i: f"{i}e-7", "number", ""),
+    "few levels": (lambda i: i % 3, "integer", ""),
+    "zero or one": (lambda i: i % 2, "boolean", ""),
+    "YES no": (lambda i: ["YES", "no", "Yes", ""][i % 4], "boolean", ""),
+    "True": (lambda i: ["TRUE", "false", "True"][i % 3], "boolean", ""),
+    "none is a level": (lambda i: ["none", "gravel", "paved"][i % 3], "category", ""),
+    "iso day": (lambda i: f"2024-{i % 12 + 1:02}-{i % 28 + 1:02}", "datetime", "role: [time, feature]"),
+    "iso time": (lambda i: f"2024-03-{i % 28 + 1:02}T08:00:00Z", "datetime", ""),
+    "points": (lambda i: f"{i % 28 + 1}.{i % 12 + 1}.2024 08:15", "datetime", ""),
+    "day first": (lambda i: f"{i % 28 + 1:02}/{i % 12 + 1:02}/2024", "datetime", ""),
+    "month first": (lambda i: f"{i % 12 + 1:02}/{i % 28 + 1:02}/2024", "datetime", ""),
+    "digits only": (lambda i: f"2024{i % 12 + 1:02}{i % 28 + 1:02}", "datetime", ""),
+    "either first": (lambda i: f"{i % 12 + 1:02}/{i % 11 + 1:02}/2024", "ignored", "%d/%m/%Y or %m/%d/%Y"),
+    "customer_id": (lambda i: 9_000 - 70 * i, "id", ""),
+    "visitId": (lambda i: f"v{i // 2 * 3}", "id", "role: group"),
+    "account id": (lambda i: f"a{i * 7 % 100}", "id", "role: group"),
+    "running": (lambda i: 5_000 + i, "id", "a running number"),
+    "unique sizes": (lambda i: i * i * 31, "integer", "no value occurs twice"),
+    "unique codes": (lambda i: f"K-{i * 37 % 1009}", "id", ""),
+    "zip digits": (lambda i: f"0{i * 37 % 30 + 1000}", "category", ""),
+    "leading zeros": (lambda i: f"{i:06}", "id", ""),
+    "shop code": (lambda i: i % 12 + 100, "integer", "type: category"),
+    "full names": (lambda i: f"Person {i}", "ignored", "free text"),
+    "reviews": (lambda i: f"a long review about thing {i % 80} and what it is worth", "ignored", "free text"),
+    "constant": (lambda i: "x", "ignored", "is always 'x'"),
+    "empty": (lambda i: "", "ignored", "is empty"),
+    "mostly empty": (lambda i: i % 7 + 0.5 if i % 8 == 0 else "", "number", "drop_above_missing"),
+    "contact": (lambda i: f"person.{i % 50}@example.org", "category", "e-mail"),
+    "phone": (lambda i: f"+49 171 {1000000 + i}", "category", "phone"),
+}
+
+
+def test_each_column_gets_the_type_that_its_values_show(
+    classification_package: Package, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns = table(**{name: make for name, (make, _, _) in COLUMNS.items()})
+    assert classification_package.infer(put("data.csv", as_text(columns)), "y") == 0
+    contract = assert_sound(classification_package)
+    expected = {name: kind for name, (_, kind, _) in COLUMNS.items()}
+    assert {name: contract.columns[name].type for name in COLUMNS} == expected
+    lines = {line.strip().split("  ")[0]: line for line in capsys.readouterr().out.splitlines()}
+    for name, (_, _, note) in COLUMNS.items():
+        assert note in lines[name]
+    assert contract.with_role("pii") == ("contact", "phone")
+    assert contract.columns["tiny"].max == pytest.approx(119e-7)
+    assert contract.columns["none is a level"].allowed == ("gravel", "none", "paved")
+
+
+def test_observed_ranges_and_levels_are_not_enforced(classification_package: Package) -> None:
+    put("data.csv", as_text(table(colour=lambda i: ["red", "blue"][i % 2])))
+    classification_package.infer("data.csv", "y")
+    contract = classification_package.contract.load()
+    record = classification_package.records.record_model(contract).model_validate({"size": 10**6, "colour": "green"})
+    assert record.model_dump(by_alias=True) == {"size": 10**6, "colour": "green"}
+
+
+def test_a_decimal_comma_is_noticed_and_a_stray_point_is_not_read_as_thousands(classification_package: Package) -> None:
+    columns = table(price=lambda i: f"1.{i + 100},5", rate=lambda i: f"{i},{i % 9}", mixed=lambda i: f"{i}.5")
+    put("data.csv", as_text(columns, ";"))
+    classification_package.infer("data.csv", "y")
+    contract = assert_sound(classification_package)
+    assert (contract.source.delimiter, contract.source.decimal) == (";", ",")
+    assert (contract.columns["price"].type, contract.columns["price"].min) == ("number", 1100.5)
+    assert (contract.columns["rate"].type, contract.columns["mixed"].type) == ("number", "id")
+
+
+NAMES = ["default payment next month", "class", "возраст", "a: b", 'say "hi"', "#1", "yes", "No", "null", "2024", "1e5"]
+NAMES += [
+    "x ",
+    "-",
+    "?",
+    "{a}",
+    "[b]",
+    "it's",
+    "*",
+    "&x",
+    "!t",
+    "%p",
+    "@at",
+    "`t`",
+    "<<",
+    "=",
+    "ö|ö",
+    "😀",
+    "tab\there",
+]
+NAMES += [
+    "two\nlines",
+    "a" * 300,
+    "back\\slash",
+    "\x7fdel",
+    "line\u2028sep",
+    "trailing:",
+    "~",
+    "true",
+    "2025",
+    "2026.5",
+]
+
+
+def test_any_column_name_survives_the_way_into_the_contract(classification_package: Package) -> None:
+    columns = table(**{name: lambda i: f"{i % 7}{['yes', 'no', 'null'][i % 3]}" for name in NAMES})
+    with Path("data.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([list(columns), *zip(*columns.values(), strict=True)])
+    assert classification_package.infer("data.csv", "y") == 0
+    assert list(assert_sound(classification_package).columns) == ["y", "size", *(name.strip() for name in NAMES)]
+
+
+@pytest.mark.parametrize(
+    "values", [NAMES[:15], NAMES[15:], ["1", "01", "1.0", "1e0"], ["a" * 90 + str(i) for i in range(9)]]
+)
+def test_any_level_survives_the_way_into_the_contract(classification_package: Package, values: list[str]) -> None:
+    columns = table(level=lambda i: f"{values[i % len(values)]}", **{"class": lambda i: values[i % 2] + "!"})
+    put("data.jsonl", json_lines(columns))
+    assert classification_package.infer("data.jsonl", "class") == 0
+    contract = assert_sound(classification_package)
+    missing = {"?", "null"}
+    assert set(contract.columns["level"].allowed or values) == {value.strip() for value in values} - missing
+    assert contract.target.positive in contract.columns["class"].allowed
+
+
+def test_parquet_keeps_its_types(classification_package: Package) -> None:
+    day = dt.datetime(2024, 1, 1)
+    columns = table(
+        count=lambda i: i % 30 if i % 4 else None,
+        flag=lambda i: bool(i % 2) if i % 5 else None,
+        moment=lambda i: day + dt.timedelta(hours=i),
+        zoned=lambda i: (day + dt.timedelta(hours=i)).replace(tzinfo=dt.UTC),
+        day=lambda i: (day + dt.timedelta(days=i)).date() if i % 6 else None,
+        amount=lambda i: decimal.Decimal(i) / 4,
+        real=lambda i: float(i % 40),
+        tags=lambda i: ["a", "b"][: i % 3],
+        serial=lambda i: 2**60 + i,
+    )
+    arrays = {name: pa.array(values) for name, values in columns.items()}
+    arrays["region"] = pa.array([["north", "south"][i % 2] for i in range(ROWS)]).dictionary_encode()
+    pq.write_table(pa.table(arrays), "data.parquet", row_group_size=50)
+    assert classification_package.infer("data.parquet", "y") == 0
+    contract = assert_sound(classification_package)
+    assert {name: found.type for name, found in contract.columns.items() if name not in ("y", "size")} == {
+        "count": "integer", "flag": "boolean", "moment": "datetime", "zoned": "datetime", "day": "datetime",
+        "amount": "number", "real": "number", "tags": "ignored", "serial": "id", "region": "category",
+    }  # fmt: skip
+    assert "source" in Path("contract.yaml").read_text() and contract.columns["count"].nullable
+
+
+TARGETS: dict[str, tuple[Callable[[int], Any], str, str | None]] = {
+    "Yes and No": (lambda i: ["Yes", "No", "No"][i % 3], "binary", "Yes"),
+    "0 and 1": (lambda i: int(i % 3 > 0), "binary", "1"),
+    "0.0 and 1.0": (lambda i: f"{float(i % 3 == 0)}", "binary", "1.0"),
+    "true and false": (lambda i: str(i % 3 > 0).lower(), "binary", "true"),
+    "two words, the rarer": (lambda i: ["stays", "leaves", "stays"][i % 3], "binary", "leaves"),
+    "three numbers": (lambda i: i % 3, "multiclass", None),
+    "None is a class": (lambda i: ["None", "Apnea", "Insomnia"][i % 3], "multiclass", None),
+    "gaps": (lambda i: "" if i % 10 == 0 else "ab"[i % 2], "binary", "a"),
+}
+
+
+@pytest.mark.parametrize(("make", "kind", "positive"), TARGETS.values(), ids=TARGETS)
+def test_a_target_of_classes_is_recognised(
+    classification_package: Package, make: Callable[[int], Any], kind: str, positive: str | None
+) -> None:
+    put("data.csv", as_text(table(outcome=make)))
+    assert classification_package.infer("data.csv", "outcome") == 0
+    contract = assert_sound(classification_package)
+    assert (contract.target.kind, contract.target.positive) == (kind, positive)
+    parse = classification_package.records.parser(contract.columns["outcome"])
+    labels = {value for i in range(ROWS) if (value := parse(str(make(i)))) is not None}
+    assert set(contract.columns["outcome"].allowed) == labels
+    assert classification_package.task.classes_of(sorted(labels), contract)
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"), [(lambda i: i * 1.5, "number"), (lambda i: i, "integer"), (lambda i: i % 4, "integer")]
+)
+def test_a_number_is_a_target_of_a_regression_project(
+    regression_package: Package, make: Callable[[int], Any], kind: str
+) -> None:
+    put("data.csv", as_text(table(progression=make)))
+    assert regression_package.infer("data.csv", "progression") == 0
+    contract = assert_sound(regression_package)
+    assert (contract.target.kind, contract.columns["progression"].type) == ("continuous", kind)
+
+
+REFUSED: dict[str, tuple[str, str | bytes, str, list[str]]] = {
+    # file, content, target, what the message says
+    "empty": ("a.csv", "", "y", ["a.csv: is empty", "header"]),
+    "header only": ("a.csv", "a,b,y\n", "y", ["a.csv: has column names and no records"]),
+    "no header": ("a.csv", "5.1,3.5,1.4,yes\n4.9,3.0,1.4,no\n", "y", ["holds values ('5.1', ...)", "column names"]),
+    "repeated names": ("a.csv", "a,b,a,y\n1,2,3,4\n", "y", ["a.csv: the header repeats 'a'", "rename"]),
+    "too many fields": ("a.csv", "a,y\n1,2\n1,2,3\n", "y", ["a.csv, line 3: 3 fields instead of 2", "quote"]),
+    "too few fields": ("a.csv", "a,b,y\n1,2,3\n\n1,2\n", "y", ["a.csv, line 4: 2 fields instead of 3"]),
+    "open quote": ("a.csv", 'a,y\n1,2\n"1,2\n', "y", ["a.csv, line 3", "quotes"]),
+    "zero bytes": ("a.csv", b"\0\1\2\3", "y", ["a.csv: holds zero bytes", "UTF-8"]),
+    "cut gz": ("a.csv.gz", gzip.compress(b"a,y\n" * 9999)[:-9], "y", ["a.csv.gz: cannot be read", "complete"]),
+    "no Parquet": ("a.parquet", "a,y\n", "y", ["a.parquet: cannot be read"]),
+    "spreadsheet": ("a.xlsx", "PK", "y", ["a.xlsx: unknown kind of file", ".csv"]),
+    "JSON array": ("a.json", '[{"y": 1}]', "y", ["a.json, line 1: no JSON object", "JSON lines"]),
+    "no file": ("", "", "y", ["nowhere.csv: no such file"]),
+    "misspelt target": ("a.csv", as_text(table()), "Sice", ["a.csv has no column 'Sice'", "did you mean 'size'?"]),
+    "other target": ("a.csv", as_text(table()), "price", ["no column 'price'", "choose one of y, size"]),
+    "constant target": ("a.csv", as_text(table(z=lambda i: "a")), "z", ["'z' is always 'a'", "another target"]),
+    "empty target": ("a.csv", as_text(table(z=lambda i: "")), "z", ["'z' is empty", "another target"]),
+    "text as target": ("a.csv", as_text(table(z=lambda i: f"no. {i}")), "z", ["'z' has 120 different values"]),
+    "number as class": ("a.csv", as_text(table(z=lambda i: i / 7)), "z", ["'z' is continuous", "regression project"]),
+    "many counts as class": ("a.csv", as_text(table(z=lambda i: i % 40)), "z", ["'z' is continuous (40 different"]),
+    "two spellings": ("a.csv", as_text(table(z=lambda i: ["Yes", "no", "yes"][i % 3])), "z", ["'Yes' and 'yes'"]),
+    "no feature": ("a.csv", "y,id\n" + "".join(f"{i % 2},{i}\n" for i in range(99)), "y", ["no column but 'y'"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "content", "target", "said"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_work_is_refused_in_one_sentence_and_changes_nothing(
+    classification_package: Package,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    content: str | bytes,
+    target: str,
+    said: list[str],
+) -> None:
+    outside = classification_package.root.parent / "elsewhere"
+    outside.mkdir()
+    file = put(str(outside / name), content) if name else outside / "nowhere.csv"
+    put("contract.yaml", "mine")
+    assert classification_package.infer(file, target) == 1
+    message = capsys.readouterr().err
+    assert all(part in message for part in said), message
+    assert message.count("\n") == 1
+    assert [path.name for path in Path().iterdir()] == ["contract.yaml"] and Path("contract.yaml").read_text() == "mine"
+
+
+def test_text_cannot_be_the_target_of_a_regression_project(
+    regression_package: Package, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put("data.csv", as_text(table()))
+    assert regression_package.infer("data.csv", "y") == 1
+    assert "make a classification project" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("target", ["y", "price"])
+def test_near_copies_of_the_target_are_pointed_out(
+    request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str], target: str
+) -> None:
+    package = request.getfixturevalue("classification_package" if target == "y" else "regression_package")
+    columns = table(rows=600, noise=lambda i: i * 37 % 101, price=lambda i: i * 7919 % 601 + 0.5)
+    columns["refund"] = [price * 3 for price in columns["price"]]
+    columns["cancelled_on"] = [f"2024-05-{i % 28 + 1:02}" if y == "bad" else "" for i, y in enumerate(columns["y"])]
+    columns["outcome_code"] = [{"good": "A", "bad": "B"}[y] for y in columns["y"]]
+    put("data.csv", as_text(columns))
+    assert package.infer("data.csv", target) == 0
+    told = {line.split()[0] for line in capsys.readouterr().out.splitlines() if "tells the target" in line}
+    assert told == ({"cancelled_on", "outcome_code"} if target == "y" else {"refund"})
+
+
+def test_repeated_records_are_counted_and_do_not_hide_an_id(
+    classification_package: Package, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns = table(key=lambda i: f"k{i}")
+    twice = {name: values + values[:40] for name, values in columns.items()}
+    classification_package.infer(put("data.csv", as_text(twice)), "y")
+    assert column(classification_package, "key").type == "id"
+    assert "40 repeated" in capsys.readouterr().out
+
+
+def test_a_rare_class_and_records_without_a_target_are_said(
+    classification_package: Package, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(
+        "data.csv",
+        as_text(table(key=lambda i: f"k{i}", z=lambda i: "rare" if i < 3 else "" if i < 20 else "ab"[i % 2])),
+    )
+    classification_package.infer("data.csv", "z")
+    printed = capsys.readouterr().out
+    assert "only 3 records of 'rare'" in printed and "17 records have none" in printed
+    assert "only 3 records of 'rare'" in Path("contract.yaml").read_text()
+
+
+def test_a_file_from_elsewhere_is_copied_and_never_overwrites(
+    classification_package: Package, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = put("../mine.csv", as_text(table()))
+    assert classification_package.infer(file, "y") == 0
+    assert classification_package.contract.load().source.path == Path("data/raw/mine.csv")
+    assert classification_package.infer(file, "y") == 0
+    assert "kept as contract.yaml.bak" in capsys.readouterr().out
+    put("../mine.csv", as_text(table(rows=90)))
+    assert classification_package.infer(file, "y") == 1
+    assert "data/raw/mine.csv is there already and differs" in capsys.readouterr().err
+
+
+def database(columns: dict[str, list[Any]]) -> str:
+    with sqlite3.connect("shop.db") as connection:
+        names = ", ".join(f'"{name}"' for name in columns)
+        connection.execute(f'CREATE TABLE "all orders" ({names})')
+        marks = ", ".join("?" * len(columns))
+        connection.executemany(f'INSERT INTO "all orders" VALUES ({marks})', list(zip(*columns.values(), strict=True)))
+    connection.close()
+    return "sqlite:///shop.db"
+
+
+@pytest.mark.parametrize("query", ["all orders", """SELECT * FROM "all orders" WHERE late <> '%s :x'"""])
+def test_a_database_is_read_through_a_snapshot(
+    classification_package: Package, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    monkeypatch.setattr(classification_package.source, "CHUNK_ROWS", 50)
+    late = {"late": lambda i: None if i < 60 else "late", "grows": lambda i: i % 40 if i < 60 else i / 2}
+    url = database(
+        table(**(late if query == "all orders" else {"late": lambda i: "x" * (i % 3)}), mixed=lambda i: [i, "a"][i % 2])
+    )
+    monkeypatch.setenv("DATABASE_URL", url)
+    assert classification_package.infer("${DATABASE_URL}", "y", "--query", query) == 0
+    contract = assert_sound(classification_package)
+    assert (contract.source.url, contract.source.query) == ("${DATABASE_URL}", query)
+    assert contract.source.path.suffix == ".parquet" and [p.name for p in Path("data/raw").iterdir()] == [
+        contract.source.path.name
+    ]
+    assert contract.columns.get("grows", contract.columns["size"]).type in ("number", "integer")
+
+
+def test_a_fresh_snapshot_replaces_the_old_one(
+    classification_package: Package, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = database(table())
+    classification_package.infer(url, "y", "--query", "all orders")
+    with sqlite3.connect("shop.db") as connection:
+        connection.execute('DELETE FROM "all orders" WHERE size > 25')
+    connection.close()
+    before = sum(map(len, classification_package.source.read_chunks(classification_package.contract.load().source)))
+    assert classification_package.source.main() == 0
+    after = sum(map(len, classification_package.source.read_chunks(classification_package.contract.load().source)))
+    assert before == ROWS and after < ROWS
+
+
+def test_a_file_needs_no_snapshot(classification_package: Package, capsys: pytest.CaptureFixture[str]) -> None:
+    classification_package.infer(put("data.csv", as_text(table())), "y")
+    assert classification_package.source.main() == 0
+    assert "nothing to fetch" in capsys.readouterr().out
+
+
+def test_a_password_is_refused_and_written_nowhere(
+    classification_package: Package, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for url in ("postgresql://me:hunter2@db/shop", "mysql://db/shop?user=me&password=hunter2"):
+        assert classification_package.infer(url, "y", "--query", "t") == 1
+        printed = capsys.readouterr()
+        assert "${DATABASE_URL}" in printed.err and "hunter2" not in printed.err + printed.out
+    assert not list(Path().iterdir())
+
+
+DATABASE_REFUSED = {
+    "no query": ("sqlite:///shop.db", "", "the tables are all orders"),
+    "no such table": ("sqlite:///shop.db", "orders", "no such table: orders"),
+    "no records": ("sqlite:///shop.db", 'SELECT * FROM "all orders" WHERE size > 99', "gives no records"),
+    "two columns of one name": ("sqlite:///shop.db", 'SELECT y, size AS y FROM "all orders"', "repeats 'y'"),
+    "variable not set": ("${NOT_SET_ANYWHERE}", "t", "the environment variable NOT_SET_ANYWHERE"),
+    "unknown database": ("nosuchdb://host/x", "t", "no URL of a known database"),
+    "no driver": ("oracle+oracledb://host/x", "t", "the database driver oracledb is missing"),
+}
+
+
+@pytest.mark.parametrize(("url", "query", "said"), DATABASE_REFUSED.values(), ids=DATABASE_REFUSED)
+def test_a_database_that_cannot_be_read_is_refused_in_one_sentence(
+    classification_package: Package, capsys: pytest.CaptureFixture[str], url: str, query: str, said: str
+) -> None:
+    database(table())
+    assert classification_package.infer(url, "y", "--query", query) == 1
+    message = capsys.readouterr().err
+    assert said in message and message.count("\n") == 1, message
+    assert not list(Path().rglob("*.parquet"))
