@@ -86,7 +86,7 @@ def final_value(instructions, keyword):
 def labels_of(project):
     """The image's labels, with the Dockerfile's escapes undone."""
     found = re.findall(
-        r'org\.opencontainers\.image\.(\w+)="((?:\\.|[^"\\])*)"', (project / "deploy/Dockerfile").read_text()
+        r'org\.opencontainers\.image\.(\w+)="((?:\\.|[^"\\$])*)"', (project / "deploy/Dockerfile").read_text()
     )
     return {name: re.sub(r"\\(.)", r"\1", text) for name, text in found}
 
