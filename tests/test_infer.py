@@ -416,6 +416,23 @@ def test_near_copies_of_the_target_are_pointed_out(
     assert told == ({"cancelled_on", "outcome_code"} if target == "y" else {"refund"})
 
 
+@pytest.mark.parametrize(("encoding", "said"), [("utf-8", "wrong encoding"), ("latin-99", "is none that exists")])
+def test_a_wrong_encoding_in_the_contract_is_refused_by_name(
+    classification_package: Package, encoding: str, said: str
+) -> None:
+    source = classification_package.contract.Source(
+        path=put("a.csv", "a,y\nKöln,1\n".encode("cp1252")), encoding=encoding
+    )
+    with pytest.raises(classification_package.source.SourceError, match=f"a.csv: .*{said}.* cp1252"):
+        list(classification_package.source.read_chunks(source))
+
+
+def test_memory_holds_a_chunk_not_the_file(classification_package: Package) -> None:
+    put("a.csv", as_text(table(rows=1000)))
+    source = classification_package.contract.Source(path="a.csv")
+    assert [len(chunk) for chunk in classification_package.source.read_chunks(source, rows=300)] == [300, 300, 300, 100]
+
+
 def test_repeated_records_are_counted_and_do_not_hide_an_id(
     classification_package: Package, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -67,7 +67,7 @@ def _named_errors(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise SourceError(f"{path}: no such file; put the data there, or correct source.path") from None
-    except (UnicodeError, LookupError) as error:
+    except UnicodeError as error:
         advice = "save it as UTF-8, or set source.encoding to what it is, such as cp1252"
         raise SourceError(f"{path}: wrong encoding ({error}); {advice}") from None
     except (OSError, pa.ArrowException) as error:
@@ -84,7 +84,10 @@ def _kind(path: Path) -> str:
 
 def _open(path: Path, encoding: str) -> io.TextIOWrapper:
     """Text of a file that may be compressed; a byte-order mark would hide the quotes of the first name."""
-    signed = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+    try:
+        signed = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+    except LookupError:
+        raise SourceError(f"{path}: source.encoding {encoding!r} is none that exists; try utf-8 or cp1252") from None
     return io.TextIOWrapper(pa.input_stream(str(path)), encoding=signed, newline="")
 
 
