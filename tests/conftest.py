@@ -136,10 +136,18 @@ def environment(folder: Path, **variables: str) -> dict[str, str]:
 def run(folder: Path, *command: str, ok: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a command in a project; its output is shown when it ends otherwise than expected."""
     done = subprocess.run(
-        command, cwd=folder, env=environment(folder, **variables), capture_output=True, text=True, timeout=900, check=False
+        command,
+        cwd=folder,
+        env=environment(folder, **variables),
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
     )
     if ok and done.returncode != 0:
-        pytest.fail(f"{' '.join(command)} in {folder}: status {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
+        pytest.fail(
+            f"{' '.join(command)} in {folder}: status {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+        )
     return done
 
 

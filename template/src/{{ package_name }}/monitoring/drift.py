@@ -22,7 +22,7 @@ from evidently.presets import DataDriftPreset
 from ..bundle import REFERENCE, Bundle, BundleError
 from ..contract import Contract
 from ..modality import describe
-from ..records import Value, parser
+from ..records import Value, ineligible, parser
 from ..serving import prediction_log
 from ..settings import DriftParams, Environment, ParamsError, load_params
 from ..source import SourceError, read_chunks, sniff
@@ -101,15 +101,21 @@ def typed(records: Iterator[dict[str, Any]], contract: Contract) -> dict[str, li
     return columns
 
 
-def file_records(path: Path) -> Iterator[dict[str, Any]]:
+def file_records(path: Path, contract: Contract) -> Iterator[dict[str, Any]]:
+    """Raw records of a file that are in the contract's scope; the service has refused all others already."""
+    rules = contract.eligibility
+    parsers = {rule.column: parser(contract.columns[rule.column], contract.source.decimal) for rule in rules}
     for chunk in read_chunks(sniff(path)):
-        yield from chunk.to_dict("records")
+        for record in chunk.to_dict("records"):
+            raw = {str(name): value for name, value in record.items()}
+            if ineligible(rules, {name: parse(raw.get(name)) for name, parse in parsers.items()}) is None:
+                yield raw
 
 
 def run(arguments: argparse.Namespace) -> int:
     params, bundle = load_params().drift, Bundle.load(Environment().bundle)
     if arguments.data:
-        records = file_records(arguments.data)
+        records = file_records(arguments.data, bundle.contract)
     else:
         records = prediction_log.read(arguments.log or Environment().prediction_log, params.window_rows)
     window = typed(islice(records, 20 * params.window_rows), bundle.contract)

@@ -54,7 +54,7 @@ def baseline(contract: Contract, evaluation: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def _good_enough(value: float, limit: float, metric: str) -> bool:
+def good_enough(value: float, limit: float, metric: str) -> bool:
     return value >= limit if HIGHER_IS_BETTER[metric] else value <= limit
 
 
@@ -64,9 +64,7 @@ def minimum(contract: Contract, evaluation: dict[str, Any]) -> list[dict[str, An
         return []
     value = evaluation["metrics"][metric]["value"]
     return [
-        check(
-            "minimum", _good_enough(value, limit, metric), f"{metric} is {value:.4f}, the contract asks for {limit:g}"
-        )
+        check("minimum", good_enough(value, limit, metric), f"{metric} is {value:.4f}, the contract asks for {limit:g}")
     ]
 
 
@@ -77,7 +75,7 @@ def slice_floor(contract: Contract, evaluation: dict[str, Any]) -> list[dict[str
     return [
         check(
             "slice",
-            _good_enough(entry["value"], floor, metric),
+            good_enough(entry["value"], floor, metric),
             f"{metric} is {entry['value']:.4f} where {entry['column']} is {entry['level']!r}, the floor is {floor:g}",
         )
         for entry in evaluation["slices"]

@@ -33,8 +33,9 @@ def split() -> None:
     refuse_overlap(table, parts, contract)
     for name, rows in parts.items():
         write(table.take(rows), PARTS / f"{name}.parquet")
-    write_json(SPLIT, {"method": method(contract), "rows": {name: len(rows) for name, rows in parts.items()}})
-    print(f"split: {method(contract)}: " + ", ".join(f"{name} {len(rows):,}" for name, rows in parts.items()))
+    counts = {name: len(rows) for name, rows in parts.items()}
+    write_json(SPLIT, {"method": method(contract), "rows": counts, "periods": periods(table, parts, contract)})
+    print(f"split: {method(contract)}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items()))
 
 
 def method(contract: Contract) -> str:
@@ -43,6 +44,15 @@ def method(contract: Contract) -> str:
     if group := contract.only("group"):
         return f"by group ({group})"
     return "at random, stratified" if contract.split.stratify else "at random"
+
+
+def periods(table: pa.Table, parts: Parts, contract: Contract) -> dict[str, tuple[str, str]]:
+    """First and last moment of each part; empty when the contract names no time column."""
+    time = contract.only("time")
+    if time is None:
+        return {}
+    times = {name: table.column(time).to_pandas().iloc[rows] for name, rows in parts.items()}
+    return {name: (str(part.min()), str(part.max())) for name, part in times.items()}
 
 
 def labels_of(table: pa.Table, contract: Contract) -> np.ndarray:

@@ -51,7 +51,7 @@ def parameters(training: dict[str, Any]) -> dict[str, Any]:
 def metrics() -> dict[str, float]:
     """Test metrics with their intervals, the gain over the baseline, savings and latency."""
     evaluation = read_json(EVALUATION)
-    found = {}
+    found: dict[str, float] = {}
     for name, interval in evaluation["metrics"].items():
         found |= {
             f"test.{name}": interval["value"],

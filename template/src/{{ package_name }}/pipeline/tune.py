@@ -1,7 +1,8 @@
 """Stage 4: hyperparameters of every candidate, by cross-validation on the training part with Optuna."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,22 +36,36 @@ def tune() -> None:
     with tqdm(total=sum(trials.values()), desc="tune", unit=" trial") as progress:
         for name, space in params.model.candidates.items():
             progress.set_postfix_str(name)
-            study = optuna.create_study(
-                direction="maximize" if HIGHER_IS_BETTER[metric] else "minimize",
-                sampler=optuna.samplers.TPESampler(seed=params.seed),
+            evaluate = partial(
+                objective,
+                name=name,
+                space=space,
+                prepared=prepared,
+                decision=decision,
+                contract=contract,
+                params=params,
             )
-            study.optimize(
-                lambda trial, name=name, space=space: objective(
-                    trial, name, space, prepared, decision, contract, params
-                ),
-                n_trials=trials[name],
-                timeout=max(1.0, deadline - time.monotonic()),
-                callbacks=[lambda *_: progress.update()],
+            study = search(
+                evaluate, HIGHER_IS_BETTER[metric], trials[name], deadline - time.monotonic(), params.seed, progress
             )
             found[name] = summary(study, space)
     write_json(TUNING, {"metric": metric, "candidates": found})
     for name, result in found.items():
         print(f"tune: {name}: {metric} {result['score']:.4f} +- {result['spread']:.4f} over {params.tune.folds} folds")
+
+
+def search(
+    evaluate: Callable[[optuna.Trial], float], maximise: bool, trials: int, seconds: float, seed: int, progress: tqdm
+) -> optuna.Study:
+    """An Optuna study of at most so many trials; at least one runs when the time is up."""
+    sampler = optuna.samplers.TPESampler(seed=seed)
+    study = optuna.create_study(direction="maximize" if maximise else "minimize", sampler=sampler)
+
+    def tick(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+        progress.update()
+
+    study.optimize(evaluate, n_trials=trials, timeout=max(1.0, seconds), callbacks=[tick])
+    return study
 
 
 def primary_metric(contract: Contract) -> str:

@@ -75,7 +75,8 @@ def outside_values(frame: pd.DataFrame, contract: Contract) -> tuple[list[str], 
         cases = error.failure_cases
     else:
         return [], []
-    refused, accepted = [], []
+    refused: list[str] = []
+    accepted: list[str] = []
     for (name, check), group in cases.groupby(["column", "check"], sort=False):
         values = ", ".join(str(value) for value in group["failure_case"].drop_duplicates()[:EXAMPLES])
         text = f"column {name!r}: {len(group)} value(s) outside {check}, such as {values}"

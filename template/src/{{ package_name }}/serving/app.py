@@ -66,7 +66,8 @@ def _add_predict(app: FastAPI, predictor: Predictor, log: PredictionLog) -> None
     @app.post("/predict/batch", response_model=answers_type, responses=RESPONSES, tags=["predict"])
     async def predict_batch(batch: Annotated[batch_type, Body(openapi_examples=several)]) -> JSONResponse:
         """Predict several records: all of them, or none when one is refused."""
-        return JSONResponse({"predictions": answer(batch.records, ["records"])})
+        records: list[BaseModel] = getattr(batch, "records")  # noqa: B009 - the class is made above
+        return JSONResponse({"predictions": answer(records, ["records"])})
 
 
 def _add_state(app: FastAPI, predictor: Predictor, log: PredictionLog) -> None:

@@ -305,7 +305,7 @@ class Encoder(State):
             encodings += fitted
             if not fitted:
                 dropped[name] = "it has one value only"
-        pairs = [Ratio(column=a, other=b) for a, b in params.ratios]
+        pairs: list[Ratio | Product] = [Ratio(column=a, other=b) for a, b in params.ratios]
         pairs += [Product(column=a, other=b) for a, b in params.interactions]
         for quantity in pairs:
             _require_numbers(quantity, contract)

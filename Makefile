@@ -1,0 +1,41 @@
+# The template's own verbs. Both need Python 3.11+, git, make and a PyPI mirror, and honour pip's and uv's variables
+# (PIP_FIND_LINKS, PIP_CONSTRAINT, PIP_INDEX_URL and UV_*).
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+ifdef PIP_FIND_LINKS
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+endif
+ifdef PIP_CONSTRAINT
+export UV_CONSTRAINT ?= $(PIP_CONSTRAINT)
+endif
+ifdef PIP_INDEX_URL
+export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint environment clean
+
+help:  ## list the verbs
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  \1\t/' | expand -t 13
+
+demo:  ## render the default project, run its pipeline, serve it, ask it, check drift; prints the time of each
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python tests/demo.py
+
+test: environment  ## every test; QUICK=1 leaves out those that run a pipeline; ARGS goes to pytest
+	$(BIN)/pytest tests --numprocesses 2 --dist loadgroup $(if $(QUICK),-m "not slow") $(ARGS)
+
+lint: environment  ## format check and lint of the template's Python as it stands
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+environment:
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.8"
+	@VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/python tests/environment.py
+
+clean:  ## remove the demo and the environment
+	rm -rf $(VENV) .demo .cache

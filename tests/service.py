@@ -1,0 +1,63 @@
+"""A rendered project's service, started with `make serve` and ended with the test."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from conftest import environment
+
+START_S = 60
+
+
+class Service:
+    """`with Service(project, log) as service:` gives `service.url` and `service.port`."""
+
+    def __init__(self, project: Path, log: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.project, self.log = project, log
+
+    def __enter__(self) -> "Service":
+        variables = environment(self.project, PORT=str(self.port), PREDICTION_LOG=str(self.log))
+        command = ["make", "--no-print-directory", "serve"]
+        self.process = subprocess.Popen(command, cwd=self.project, env=variables, start_new_session=True)
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline and self.process.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return self
+            time.sleep(0.1)
+        self.__exit__(None, None, None)
+        raise RuntimeError("the service did not start")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+        self.process.wait(timeout=30)
+
+
+def get(url: str) -> dict[str, Any]:
+    with urlopen(url, timeout=30) as response:
+        return json.load(response)
+
+
+def post(url: str, record: dict[str, Any], path: str = "/predict") -> tuple[int, dict[str, Any]]:
+    """Status and JSON of an answer, an error's too."""
+    request = Request(url + path, json.dumps(record).encode(), {"Content-Type": "application/json"})
+    try:
+        with urlopen(request, timeout=30) as response:
+            return response.status, json.load(response)
+    except HTTPError as error:
+        return error.code, json.load(error)

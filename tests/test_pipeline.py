@@ -1,0 +1,299 @@
+"""The emitted project at work on its sample data: pipeline, service, scoring, drift, registry, and what must stop it."""
+
+import csv
+import json
+import re
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import TASKS, Render, git, make, run
+from service import Service, post
+
+pytestmark = pytest.mark.slow
+TARGETS = {"classification": "churned", "regression": "lifetime_value"}
+
+
+@pytest.fixture(params=TASKS)
+def task(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def result(project: Path, name: str) -> dict:
+    return json.loads((project / "artifacts" / name).read_text())
+
+
+def rewrite(path: Path, change) -> None:
+    """Change a YAML file through a function of its content."""
+    content = yaml.load(path.read_text(), yaml.BaseLoader)
+    change(content)
+    path.write_text(yaml.dump(content, sort_keys=False, allow_unicode=True, default_style="'"))
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write_rows(path: Path, rows: list[dict[str, str]]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def test_the_model_beats_its_baseline_clearly(trained: Render, task: str) -> None:
+    project = trained(task=task)
+    evaluation, gate = result(project, "evaluation.json"), result(project, "gate.json")
+    assert gate["passed"]
+    metric = evaluation["metric"]
+    value, baseline = evaluation["metrics"][metric]["value"], evaluation["baseline"][metric]
+    assert (value > baseline + 0.2) if metric in ("roc_auc", "r2") else (value < 0.8 * baseline)
+    assert evaluation["gain_over_baseline"]["low"] > 0
+    assert result(project, "training.json")["parity"] <= 1e-5
+
+
+def test_a_second_run_does_nothing(trained: Render, task: str) -> None:
+    project = trained(task=task)
+    before = result(project, "run.json")
+    done = make(project, "pipeline")
+    assert "up to date" in done.stdout
+    assert "Running stage" not in done.stdout
+    assert result(project, "run.json") == before
+
+
+def test_the_stages_run_without_dvc(trained: Render, project: Render) -> None:
+    """One process, no DVC: the same model, bit for bit."""
+    folder = project()
+    make(folder, "sample")
+    run(folder, "python", "-m", "customer_model.pipeline", PATH=_path())
+    assert (
+        result(folder, "run.json")["model_version"]
+        == result(trained(task="classification"), "run.json")["model_version"]
+    )
+
+
+def test_lint_and_the_project_s_own_tests_pass(trained: Render, task: str) -> None:
+    project = trained(task=task)
+    make(project, "lint")
+    assert re.search(r"\d+ passed", make(project, "test").stdout)
+
+
+def test_what_is_served_is_what_is_scored(trained: Render, task: str, tmp_path: Path) -> None:
+    project = trained(task=task)
+    data = project / "data/raw/customers.csv"
+    make(project, "score", f"DATA={data}", f"OUT={tmp_path / 'scores.csv'}")
+    scores, records = rows_of(tmp_path / "scores.csv"), rows_of(data)
+    assert len(scores) == len(records)
+    value = "probability" if task == "classification" else "prediction"
+    with Service(project, tmp_path / "log.db") as service:
+        for scored, record in list(zip(scores, records, strict=True))[:200]:
+            record.pop(TARGETS[task])
+            status, answer = post(service.url, record)
+            if scored["error"]:
+                assert status == 422
+            else:
+                assert status == 200
+                assert answer["customer_id"] == scored["customer_id"]
+                assert answer[value] == pytest.approx(float(scored[value]), rel=1e-6, abs=1e-6)
+
+
+def test_predict_asks_the_running_service(trained: Render, tmp_path: Path) -> None:
+    project = trained(task="classification")
+    refused = make(project, "predict", ok=False, PORT="9")
+    assert "start it with `make serve`" in refused.stderr
+    with Service(project, tmp_path / "log.db") as service:
+        answer = make(project, "predict", PORT=str(service.port)).stdout
+    assert '"prediction"' in answer and '"probabilities"' in answer
+
+
+def test_scoring_keeps_a_refused_record_with_its_reason(trained: Render, tmp_path: Path) -> None:
+    project = trained(task="classification")
+    rows = rows_of(project / "data/raw/customers.csv")[:20]
+    rows[3]["monthly_charges"] = "a lot"
+    write_rows(tmp_path / "odd.csv", rows)
+    make(project, "score", f"DATA={tmp_path / 'odd.csv'}", f"OUT={tmp_path / 'out.csv'}")
+    scores = rows_of(tmp_path / "out.csv")
+    assert "monthly_charges" in scores[3]["error"] and scores[3]["prediction"] == ""
+
+
+def test_scoring_takes_constant_memory(trained: Render, tmp_path: Path) -> None:
+    """Ten times the rows may not cost more than a fraction more memory."""
+    project = trained(task="classification")
+    text = (project / "data/raw/customers.csv").read_text()
+    header, _, body = text.partition("\n")
+    peaks = []
+    for times in (2, 20):
+        (tmp_path / "big.csv").write_text(f"{header}\n{body * times}")
+        program = (
+            "import resource, sys; from customer_model.score import main; main();"
+            "print('PEAK', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        )
+        arguments = ["--data", str(tmp_path / "big.csv"), "--out", str(tmp_path / "out.csv")]
+        done = run(project, "python", "-c", program, *arguments, PATH=_path())
+        peaks.append(int(done.stdout.rpartition("PEAK")[2]))
+    assert peaks[1] < 1.3 * peaks[0], peaks
+
+
+def test_drift_is_quiet_on_like_records_and_names_what_moved(trained: Render, task: str, tmp_path: Path) -> None:
+    project = trained(task=task)
+    for shift, status in ((0, 0), (1, 3)):
+        window = tmp_path / f"window{shift}.csv"
+        sample = [
+            "-m",
+            "customer_model.sample",
+            "--rows",
+            "2000",
+            "--seed",
+            "7",
+            "--shift",
+            str(shift),
+            "--out",
+            str(window),
+        ]
+        run(project, "python", *sample, PATH=_path())
+        arguments = ["-m", "customer_model.monitoring.drift", "--data", str(window), "--out", str(tmp_path)]
+        done = run(project, "python", *arguments, ok=False, PATH=_path())
+        found = json.loads((tmp_path / "drift.json").read_text())
+        assert done.returncode == status, done.stdout + done.stderr
+        assert found["drift"] == bool(shift)
+        assert ("monthly_charges" in found["drifted"]) == bool(shift)
+
+
+def test_drift_reads_what_the_service_logged(trained: Render, tmp_path: Path) -> None:
+    project = trained(task="classification")
+    rows = [row for row in rows_of(project / "data/raw/customers.csv") if row["account_status"] == "active"][:300]
+    with Service(project, tmp_path / "log.db") as service:
+        for row in rows:
+            row.pop("churned")
+            post(service.url, row)
+    with sqlite3.connect(tmp_path / "log.db") as connection:
+        records = [json.loads(text) for (text,) in connection.execute("SELECT record FROM predictions")]
+    assert len(records) > 250
+    assert not any({"email", "customer_id"} & record.keys() for record in records)
+    done = make(project, "drift", ok=False, PREDICTION_LOG=str(tmp_path / "log.db"))
+    assert f"in {len(records)} records" in done.stdout
+    few = make(project, "drift", ok=False, PREDICTION_LOG=str(tmp_path / "none.db"))
+    assert few.returncode != 0 and "cannot be read" in few.stderr
+
+
+def test_promotion_moves_aliases_and_rollback_moves_them_back(trained_copy: Render) -> None:
+    project = trained_copy(task="classification")
+    assert "version 1" in make(project, "promote").stdout
+    assert "already" in make(project, "promote").stdout
+    assert "no previous champion" in make(project, "rollback", ok=False).stderr
+    rewrite(project / "params.yaml", lambda params: params.update(seed="7"))
+    make(project, "pipeline")
+    assert "version 2" in make(project, "promote").stdout
+    assert "version 1" in make(project, "rollback").stdout
+    assert "version 2" in make(project, "rollback").stdout
+
+
+def test_a_run_says_where_it_came_from(trained: Render) -> None:
+    project = trained(task="classification")
+    program = (
+        "import json, mlflow; mlflow.set_tracking_uri('sqlite:///mlflow.db');"
+        "run = mlflow.get_run(json.load(open('artifacts/run.json'))['run_id']);"
+        "files = [file.path for file in mlflow.MlflowClient().list_artifacts(run.info.run_id, 'bundle')];"
+        "print(json.dumps([run.data.tags, run.data.params, run.data.metrics, files]))"
+    )
+    done = run(project, "python", "-c", program, PATH=_path())
+    tags, params, metrics, files = json.loads(done.stdout.splitlines()[-1])
+    assert tags["git_sha"] == git(project, "rev-parse", "HEAD").strip()
+    assert {"contract_digest", "data_sha256", "gate"} <= tags.keys()
+    assert "model.learning_rate" in params or "candidate" in params
+    assert "test.roc_auc.low" in metrics
+    assert "bundle/model.onnx" in files
+
+
+def test_a_failed_gate_fails_after_the_report_and_is_not_promoted(trained_copy: Render) -> None:
+    project = trained_copy(task="classification")
+    rewrite(project / "contract.yaml", lambda contract: contract["acceptance"].update(minimum="0.999"))
+    shutil.rmtree(project / "artifacts/report")
+    done = make(project, "pipeline", ok=False)
+    assert done.returncode != 0
+    assert "the contract asks for 0.999" in done.stderr
+    assert "0.999" in (project / "artifacts/report/report.html").read_text()
+    refused = make(project, "promote", ok=False)
+    assert refused.returncode != 0 and "did not pass the gate" in refused.stderr
+
+
+def test_a_planted_copy_of_the_target_stops_the_pipeline(project: Render, task: str) -> None:
+    folder = _with_column(project(task=task), task, "outcome_code", lambda row, number: _code(row[TARGETS[task]]))
+    done = make(folder, "pipeline", ok=False)
+    assert done.returncode != 0
+    assert "column 'outcome_code' is a near-copy of the target" in done.stderr + done.stdout
+
+
+def test_a_date_that_follows_from_the_target_stops_the_pipeline(project: Render) -> None:
+    def cancelled(row: dict[str, str], number: int) -> str:
+        return f"2026-0{1 + number % 9}-15" if row["churned"] == "yes" else ""
+
+    folder = _with_column(project(), "classification", "cancelled_on", cancelled, kind="datetime")
+    done = make(folder, "pipeline", ok=False)
+    assert done.returncode != 0
+    assert "column 'cancelled_on' is a near-copy of the target" in done.stderr + done.stdout
+
+
+def test_a_planted_group_leak_stops_the_pipeline(project: Render) -> None:
+    folder = _with_column(project(), "classification", "household", lambda row, number: str(number % 500), kind="id")
+    done = make(folder, "pipeline", ok=False)
+    assert done.returncode != 0
+    assert "column 'household'" in done.stderr + done.stdout
+    rewrite(folder / "contract.yaml", lambda contract: contract["columns"]["household"].update(role=["id", "group"]))
+    make(folder, "pipeline")
+    assert result(folder, "split.json")["method"] == "by group (household)"
+
+
+def test_broken_data_is_listed_whole(project: Render) -> None:
+    folder = project()
+    make(folder, "sample")
+    rows = rows_of(folder / "data/raw/customers.csv")
+    for row in rows[:5]:
+        row["tenure_months"], row["contract_plan"] = "-3", "lifelong"
+    write_rows(folder / "data/raw/customers.csv", rows)
+    done = make(folder, "pipeline", ok=False)
+    assert done.returncode != 0
+    for named in ("'tenure_months'", "'contract_plan'", "lifelong", "min 0"):
+        assert named in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize(
+    "file", ["model.onnx", "encoder.json", "contract.yaml", "reference.parquet", "bundle.json", "SHA256SUMS"]
+)
+@pytest.mark.parametrize("damage", ["delete", "change"])
+def test_a_damaged_bundle_stops_the_service_with_a_reason(
+    trained: Render, tmp_path: Path, file: str, damage: str
+) -> None:
+    project = trained(task="classification")
+    bundle = Path(shutil.copytree(project / "artifacts/bundle", tmp_path / "bundle"))
+    content = bytearray((bundle / file).read_bytes())
+    content[-2] ^= 1
+    (bundle / file).unlink() if damage == "delete" else (bundle / file).write_bytes(content)
+    done = make(project, "serve", ok=False, BUNDLE=str(bundle), PORT="0", PREDICTION_LOG=str(tmp_path / "log.db"))
+    assert done.returncode != 0
+    assert file in done.stderr and "Traceback" not in done.stderr
+
+
+def _with_column(folder: Path, task: str, name: str, value, kind: str = "number") -> Path:
+    make(folder, "sample")
+    data = folder / "data/raw/customers.csv"
+    rows = rows_of(data)
+    write_rows(data, [{**row, name: value(row, number)} for number, row in enumerate(rows)])
+    column = {"type": kind, "nullable": "true"}
+    rewrite(folder / "contract.yaml", lambda contract: contract["columns"].update({name: column}))
+    return folder
+
+
+def _code(target: str) -> str:
+    return {"yes": "1", "no": "0"}.get(target) or f"{float(target) * 1.001:.3f}"
+
+
+def _path() -> str:
+    import os
+
+    from conftest import VENV
+
+    return f"{VENV / 'bin'}{os.pathsep}{os.environ['PATH']}"

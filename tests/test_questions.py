@@ -1,0 +1,141 @@
+"""Answers: every default renders, every bad answer is refused in a sentence, free text arrives as it was typed."""
+
+import ast
+import json
+import os
+import tomllib
+from pathlib import Path
+
+import copier
+import pytest
+import yaml
+from conftest import Render, copy_template
+
+BAD_ANSWERS = [
+    ({"framework": "sklearn", "accelerator": "gpu"}, "choose accelerator=cpu, or framework=torch"),
+    ({"modality": "text"}, "choose modality=tabular"),
+    ({"modality": "image"}, "choose modality=tabular"),
+    ({"framework": "torch"}, "choose framework=sklearn"),
+    ({"project_name": " "}, "must not be empty"),
+    ({"project_name": "two\nlines"}, "must fit on one line"),
+    ({"package_name": "2fast"}, "start with a letter"),
+    ({"package_name": "class"}, "is a Python keyword"),
+    ({"package_name": "mlflow"}, "would hide a library"),
+    ({"description": ""}, "must not be empty"),
+    ({"author": " "}, "must not be empty"),
+    ({"dvc_remote": "s3://a bucket"}, "must not contain white space"),
+    ({"mlflow_tracking_uri": "./mlruns"}, "must be an http(s) or database URL"),
+    ({"container_registry": "https://registry.example.com"}, "without https:// in front"),
+    ({"k8s_namespace": "Churn_Model"}, "lower-case letters, digits and hyphens"),
+    ({"ingress_host": "https://churn.example.com/"}, "must be a DNS name"),
+    ({"task": "clustering"}, "clustering"),
+    ({"licence": "WTFPL"}, "WTFPL"),
+]
+AWKWARD = "He said \"hi\" & 'bye' {{ 7 * 7 }} {% raw %} \\n <b>#: - 🚀 Привет"
+LICENCES = ("MIT", "Apache-2.0", "BSD-3-Clause", "Proprietary")
+
+
+@pytest.mark.parametrize(("answers", "sentence"), BAD_ANSWERS, ids=lambda value: str(value)[:50])
+def test_a_bad_answer_is_refused_in_a_sentence(
+    template: Path, tmp_path: Path, answers: dict[str, str], sentence: str
+) -> None:
+    with pytest.raises(ValueError, match="Validation error|Invalid choice") as error:
+        copy_template(template, tmp_path / "project", **answers)
+    assert sentence in str(error.value)
+    assert not (tmp_path / "project/pyproject.toml").exists()
+
+
+@pytest.mark.parametrize(("answers", "sentence"), BAD_ANSWERS[:4], ids=lambda value: str(value)[:50])
+def test_an_illegal_combination_is_refused_from_a_data_file(
+    template: Path, tmp_path: Path, answers: dict[str, str], sentence: str
+) -> None:
+    from copier._cli import CopierApp
+
+    (tmp_path / "answers.yml").write_text(yaml.safe_dump(answers))
+    arguments = ["copier", "copy", "--defaults", "--quiet", "--data-file", str(tmp_path / "answers.yml")]
+    with pytest.raises(ValueError, match="Validation error") as error:
+        CopierApp.run([*arguments, str(template), str(tmp_path / "project")], exit=False)
+    assert sentence in str(error.value)
+
+
+def test_free_text_arrives_as_it_was_typed(render: Render) -> None:
+    text, several = AWKWARD, AWKWARD + "\nsecond line"
+    project = render(project_name=text, package_name="odd", description=several, author=several, licence="MIT")
+    metadata = tomllib.loads((project / "pyproject.toml").read_text())["project"]
+    one_line = several.replace("\n", " ")
+    assert metadata["description"] == one_line
+    assert metadata["authors"] == [{"name": one_line}]
+    assert yaml.safe_load((project / ".copier-answers.yml").read_text())["description"] == several
+    assert text in (project / "README.md").read_text()
+    assert one_line in (project / "LICENSE").read_text()
+    for path in project.rglob("*.y*ml"):
+        list(yaml.safe_load_all(path.read_text()))
+    for path in project.rglob("*.py"):
+        ast.parse(path.read_text())
+
+
+def test_the_package_name_follows_from_the_project_name(template: Path, tmp_path: Path) -> None:
+    for number, (name, package) in enumerate(
+        [("Churn 2.0: EU", "churn_2_0_eu"), ("3 Musketeers", "project_3_musketeers"), ("Привет", "project")]
+    ):
+        copy_template(template, tmp_path / str(number), project_name=name)
+        assert (tmp_path / str(number) / "src" / package / "contract.py").exists()
+
+
+def test_defaults_need_no_trust(template: Path) -> None:
+    content = yaml.safe_load((template / "copier.yml").read_text().split("\n---\n")[0])
+    assert not {"_tasks", "_jinja_extensions"} & content.keys()
+
+
+def test_hidden_questions_are_not_recorded(render: Render) -> None:
+    answers = yaml.safe_load((render() / ".copier-answers.yml").read_text())
+    assert not [name for name in answers if name.startswith("if_")]
+    assert json.dumps(answers)
+
+
+@pytest.mark.parametrize("licence", LICENCES)
+def test_the_licence_is_there_unless_all_rights_are_reserved(render: Render, licence: str) -> None:
+    project = render(licence=licence)
+    metadata = tomllib.loads((project / "pyproject.toml").read_text())["project"]
+    assert (project / "LICENSE").exists() == (licence != "Proprietary")
+    assert metadata.get("license") == (licence if licence != "Proprietary" else None)
+
+
+def test_overlays_land_at_the_root_or_vanish(tmp_path: Path) -> None:
+    """The behaviour of Copier that the whole composition rests on: a directory whose name renders to "." or to ""."""
+    source = tmp_path / "template"
+    for folder in ("{{ if_yes }}", "{{ if_no }}"):
+        (source / folder / "deep").mkdir(parents=True)
+        (source / folder / "deep" / f"{folder[3:-3]}.txt").write_text("here")
+    (source / "copier.yml").write_text(
+        "if_yes: {type: str, default: '.', when: false}\nif_no: {type: str, default: '', when: false}\n"
+    )
+    copier.run_copy(str(source), tmp_path / "project", defaults=True, quiet=True)
+    files = {
+        str(path.relative_to(tmp_path / "project")) for path in (tmp_path / "project").rglob("*") if path.is_file()
+    }
+    assert files == {os.path.join("deep", "if_yes.txt")}
+
+
+def test_no_path_is_in_two_overlays_that_meet(template: Path) -> None:
+    """Overlays that can be active together are disjoint; those of one axis give the same files."""
+    root = template / "template"
+    overlays = {folder.name[3:-3]: _files(folder) for folder in root.iterdir() if folder.name.startswith("{{ if_")}
+    shared = _files(root) - {name for name in _files(root) if name.startswith("{{ if_")}
+    for name, files in overlays.items():
+        assert not files & shared, name
+        for other, others in overlays.items():
+            if name < other and not _exclude(name, other):
+                assert not files & others, (name, other)
+    assert overlays["if_classification"] == overlays["if_regression"]
+    assert overlays["if_sklearn_classification"] == overlays["if_sklearn_regression"]
+
+
+def _files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def _exclude(name: str, other: str) -> bool:
+    axes = [{"classification", "regression"}, {"tabular", "text", "image"}, {"sklearn", "torch"}, {"cpu", "gpu"}]
+    left, right = set(name.split("_")), set(other.split("_"))
+    return any((left & axis) and (right & axis) and left & axis != right & axis for axis in axes)

@@ -1,0 +1,117 @@
+"""Every legal combination of answers, as rendered: it parses, is formatted, linted and typed, and hides its origin."""
+
+import itertools
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import TASKS, Render, make, run
+
+PYTHONS = ("3.11", "3.12", "3.13")
+COMBINATIONS = list(itertools.product(TASKS, PYTHONS))
+RESIDUE = re.compile(
+    r"\{%|%\}|\{#|\bcopier\b|cookiecutter|\bif_[a-z]+_?[a-z]*\b|\bthis variant\b|jinja_pass", re.IGNORECASE
+)
+TEMPLATING = re.compile(r"\{\{.*?\}\}")
+OWN_TEMPLATES = (".j2",)
+MAX_LINES = 3_000
+
+
+@pytest.fixture(params=COMBINATIONS, ids=lambda pair: "-".join(pair))
+def rendered(request: pytest.FixtureRequest, render: Render) -> Path:
+    task, python = request.param
+    return render(task=task, python_version=python)
+
+
+def texts(folder: Path) -> list[tuple[Path, str]]:
+    return [(path, path.read_text(encoding="utf-8")) for path in sorted(folder.rglob("*")) if path.is_file()]
+
+
+def test_it_is_formatted_and_linted(rendered: Path) -> None:
+    run(rendered, "ruff", "format", "--check", "--no-cache", ".", PATH=_path())
+    run(rendered, "ruff", "check", "--no-cache", ".", PATH=_path())
+
+
+def test_every_file_parses(rendered: Path) -> None:
+    for path, text in texts(rendered):
+        if path.suffix in (".yaml", ".yml"):
+            list(yaml.safe_load_all(text))
+        elif path.suffix == ".toml":
+            tomllib.loads(text)
+        elif path.suffix == ".json":
+            json.loads(text)
+        elif path.suffix == ".py":
+            compile(text, str(path), "exec")
+
+
+def test_it_carries_no_trace_of_the_template(rendered: Path) -> None:
+    for path, text in texts(rendered):
+        if path.name == ".copier-answers.yml" or path.suffix in OWN_TEMPLATES:
+            continue
+        found = RESIDUE.search(_without_update_advice(path, text))
+        assert not found, f"{path}: {found.group(0)!r}" if found else ""
+        for hit in TEMPLATING.finditer(text):
+            assert text[hit.start() - 1] == "$", f"{path}: {hit.group(0)!r}"
+        assert not path.name.endswith(".jinja"), path
+
+
+def test_nothing_is_empty(rendered: Path) -> None:
+    for path in rendered.rglob("*"):
+        if path.is_dir():
+            assert any(path.iterdir()), f"{path} is an empty folder"
+        else:
+            assert path.read_text().strip(), f"{path} is an empty file"
+
+
+def test_text_files_end_with_one_newline_and_have_no_trailing_blanks(rendered: Path) -> None:
+    for path, text in texts(rendered):
+        assert text.endswith("\n") and not text.endswith("\n\n"), path
+        assert not re.search(r"[ \t]+$", text, re.MULTILINE), path
+
+
+def test_a_person_can_read_all_of_it(rendered: Path) -> None:
+    lines = sum(text.count("\n") for path, text in texts(rendered / "src") if path.suffix == ".py")
+    assert lines <= MAX_LINES
+
+
+def test_make_alone_lists_the_verbs(rendered: Path) -> None:
+    listed = make(rendered).stdout
+    verbs = "setup contract pipeline serve predict score drift promote rollback retrain test lint image deploy"
+    for verb in verbs.split():
+        assert re.search(rf"^ +{verb} +\S", listed, re.MULTILINE), verb
+
+
+def test_the_service_imports_nothing_that_trains(render: Render) -> None:
+    program = (
+        "import sys; import {0}.serving.__main__, {0}.serving.predict\n"
+        "heavy = ['sklearn', 'torch', 'pandas', 'pyarrow', 'mlflow', 'dvc', 'evidently', 'optuna', 'matplotlib', 'skl2onnx']\n"
+        "found = [name for name in heavy if name in sys.modules]\n"
+        "sys.exit(f'imported: {{found}}' if found else 0)"
+    )
+    run(render(), "python", "-c", program.format("customer_model"), PATH=_path())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", TASKS)
+def test_types_hold(render: Render, task: str) -> None:
+    run(render(task=task), "mypy", "--cache-dir", "/dev/null", PATH=_path())
+
+
+def _path() -> str:
+    import os
+
+    from conftest import VENV
+
+    return f"{VENV / 'bin'}{os.pathsep}{os.environ['PATH']}"
+
+
+def _without_update_advice(path: Path, text: str) -> str:
+    """The README tells how to take later improvements; nothing else may name the tool."""
+    return (
+        re.sub(r"## Later improvements\n.*?(?=\n## |\Z)", "", text, flags=re.DOTALL)
+        if path.name == "README.md"
+        else text
+    )
