@@ -1,5 +1,6 @@
 """Rendered projects for the tests: made from the work tree, through Copier, and run through their own make verbs."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -63,8 +64,8 @@ def render(template: Path, shared: Path) -> Render:
     """`render(**answers)` gives a project rendered with these answers; look at it, but do not write into it."""
 
     def rendered(**answers: str) -> Path:
-        name = "-".join(f"{key}={value}" for key, value in sorted(answers.items())) or "defaults"
-        folder = shared / "rendered" / "".join(letter if letter.isalnum() else "_" for letter in name)
+        key = hashlib.sha256(repr(sorted(answers.items())).encode()).hexdigest()[:8]
+        folder = shared / "rendered" / f"{answers.get('task', 'default')}-{key}"
         with _once(folder) as missing:
             if missing:
                 copy_template(template, folder, **answers)

@@ -1,4 +1,4 @@
-"""Somebody's own table, from a file to a served model, with `make contract` and no edit: data the sample did not make."""
+"""Somebody's own table, from a file to a served model, with `make contract` and no edit."""
 
 import json
 import sqlite3

@@ -1,4 +1,4 @@
-"""The emitted project at work on its sample data: pipeline, service, scoring, drift, registry, and what must stop it."""
+"""The emitted project at work on its sample data: from pipeline to registry, and what must stop it."""
 
 import csv
 import json

@@ -66,9 +66,9 @@ class Params(Section):
 
 
 class Environment(BaseSettings):
-    """What differs between machines; every name can be set as a variable or in `.env`."""
+    """What differs between machines: the environment goes before `.env`, and that before `project.env`."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_file=("project.env", ".env"), extra="ignore", frozen=True)
 
     host: str = "127.0.0.1"
     port: int = 8000
