@@ -131,13 +131,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def main() -> None:
-    parser_ = argparse.ArgumentParser(prog="drift", description="Compare a window of records with the training data.")
+    parser_ = argparse.ArgumentParser(
+        prog="drift", description="Compare a window of records with the training data.", exit_on_error=False
+    )
     parser_.add_argument("--data", type=Path, help="CSV, Parquet or JSON lines; without it, the prediction log is read")
     parser_.add_argument("--log", type=Path, help="a prediction log, or a folder of them")
     parser_.add_argument("--out", type=Path, default=OUT, help="folder for drift.html and drift.json")
     try:
         status = run(parser_.parse_args())
-    except (BundleError, ParamsError, SourceError) as error:
+    except (argparse.ArgumentError, BundleError, ParamsError, SourceError) as error:
         sys.exit(f"drift: {error}")
     except sqlite3.Error as error:
         sys.exit(f"drift: the prediction log cannot be read ({error}); give DATA=file, or let the service answer first")

@@ -51,7 +51,6 @@ class PredictionLog:
 
     def _write(self) -> None:
         connection = sqlite3.connect(self.path, timeout=30)
-        connection.execute("PRAGMA journal_mode=WAL")
         open_ = True
         while open_:
             rows = [self._queue.get()]
