@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -112,6 +112,13 @@ def file_records(path: Path, contract: Contract) -> Iterator[dict[str, Any]]:
                 yield raw
 
 
+class _Arguments(argparse.ArgumentParser):
+    """Ends with 1 on a wrong argument: argparse's own 2 means too few records here."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(ERROR, f"drift: {message}\n")
+
+
 def run(arguments: argparse.Namespace) -> int:
     params, bundle = load_params().drift, Bundle.load(Environment().bundle)
     if arguments.data:
@@ -131,15 +138,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def main() -> None:
-    parser_ = argparse.ArgumentParser(
-        prog="drift", description="Compare a window of records with the training data.", exit_on_error=False
-    )
+    parser_ = _Arguments(prog="drift", description="Compare a window of records with the training data.")
     parser_.add_argument("--data", type=Path, help="CSV, Parquet or JSON lines; without it, the prediction log is read")
     parser_.add_argument("--log", type=Path, help="a prediction log, or a folder of them")
     parser_.add_argument("--out", type=Path, default=OUT, help="folder for drift.html and drift.json")
     try:
         status = run(parser_.parse_args())
-    except (argparse.ArgumentError, BundleError, ParamsError, SourceError) as error:
+    except (BundleError, ParamsError, SourceError) as error:
         sys.exit(f"drift: {error}")
     except sqlite3.Error as error:
         sys.exit(f"drift: the prediction log cannot be read ({error}); give DATA=file, or let the service answer first")

@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from .contract import Contract, Costs
+from .wording import number, of_100, percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,6 +26,21 @@ HIGHER_IS_BETTER = {
     "interval_coverage": True,
     "interval_width": False,
     "cost_per_record": False,
+}
+EXPLAINED = {  # name and meaning for readers of the report; errors are in the target's unit
+    "rmse": ("RMSE", "size of the errors; large ones weigh more"),
+    "mae": ("Mean absolute error", "how far a prediction is off on average, in either direction"),
+    "r2": ("R\N{SUPERSCRIPT TWO}", "share of the differences between records that is explained; 0 is guessing"),
+    "mape": ("Mean relative error", "the error as a share of the true value, averaged"),
+    "interval_coverage": ("Interval coverage", "share of true values inside the prediction's interval"),
+    "interval_width": ("Interval width", "from the lower to the upper end"),
+    "cost_per_record": ("Cost per record", "what the errors cost on average, in the contract's currency"),
+}
+CAPTIONS = {  # how to read each of `plots`
+    "Predicted and true": "A dot is a test record; on the dashed line the prediction is exact, in the band the truth "
+    "lies inside its interval.",
+    "Residuals": "What the prediction missed, by its size; a slope or a funnel is something left to learn.",
+    "Distribution of residuals": "How many records are missed by how much, and in which direction.",
 }
 PARITY_UNIT = "share of the target's standard deviation"
 
@@ -128,6 +144,36 @@ def do_nothing(y: np.ndarray, decision: Decision, costs: Costs) -> tuple[str, fl
     return "always answering the mean", cost(y, np.full_like(y, y.mean()), decision, costs)
 
 
+def summary(
+    measured: dict[str, dict[str, float]], baseline: dict[str, float], decision: Decision, contract: Contract
+) -> list[str]:
+    """The test result in sentences; `measured` holds value, low and high of each metric, `baseline` the dummy's."""
+    unit, error = f" {contract.target.unit}".rstrip(), measured["mae"]
+    found = [
+        f"A prediction of {contract.target.name} is off by {number(error['value'])}{unit} on average "
+        f"(95% interval {number(error['low'])} to {number(error['high'])}).",
+        f"Always answering the mean would be off by {number(baseline['mae'])}{unit}.",
+        f"Of 100 true values, {of_100(measured['interval_coverage'])} lie within {number(decision.half_width)}{unit} "
+        "of the prediction.",
+    ]
+    if "r2" in measured:
+        share = percent(max(0.0, measured["r2"]["value"]))
+        found.append(f"The model explains {share} of the differences between records.")
+    return found
+
+
+def explain(decision: Decision, contract: Contract) -> list[str]:
+    """What comes with a prediction, and what its errors cost, in sentences."""
+    unit, costs = contract.target.unit, contract.costs
+    width = f"{number(decision.half_width)} {unit}".rstrip()
+    return [
+        f"Each prediction comes with an interval of {width} to either side, made to hold {percent(decision.coverage)} "
+        "of true values.",
+        f"Each {unit or 'unit'} predicted too much costs {number(costs.over)} {costs.currency}, each one too little "
+        f"{number(costs.under)}.",
+    ]
+
+
 def plots(y: np.ndarray, scores: np.ndarray, decision: Decision) -> "dict[str, Figure]":
     """Pictures of the test part by title: predicted against true, residuals, their distribution."""
     found: dict[str, Callable[..., None]] = {
@@ -150,14 +196,14 @@ def _predicted_true(axes: Any, y: np.ndarray, predicted: np.ndarray, decision: D
     ends = np.array([min(y.min(), predicted.min()), max(y.max(), predicted.max())])
     axes.fill_between(ends, ends - decision.half_width, ends + decision.half_width, alpha=0.15, label="interval")
     axes.plot(ends, ends, linestyle="--", color="0.5", label="perfect")
-    axes.scatter(predicted, y, s=8, alpha=0.5)
+    axes.scatter(predicted, y, s=8, alpha=0.5, linewidth=0, color="C0")
     axes.set(xlabel="Predicted", ylabel="True")
     axes.legend()
 
 
 def _residuals(axes: Any, y: np.ndarray, predicted: np.ndarray, decision: Decision) -> None:
     axes.axhline(0, linestyle="--", color="0.5")
-    axes.scatter(predicted, y - predicted, s=8, alpha=0.5)
+    axes.scatter(predicted, y - predicted, s=8, alpha=0.5, linewidth=0)
     axes.set(xlabel="Predicted", ylabel="True minus predicted")
 
 
