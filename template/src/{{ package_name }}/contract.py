@@ -110,6 +110,13 @@ class Column(Section):
         return "feature" in self.role and self.type not in ("id", "ignored")
 
 
+class Derived(Section):
+    """Features made of two numeric columns: quotients and products."""
+
+    ratios: tuple[tuple[str, str], ...] = ()
+    interactions: tuple[tuple[str, str], ...] = ()
+
+
 class Rule(Section):
     """One condition that a record must meet to be in scope; a missing value does not meet it."""
 
@@ -172,6 +179,7 @@ class Contract(Section):
     source: Source
     target: Target
     columns: dict[str, Column]
+    derived: Derived = Derived()
     eligibility: tuple[Rule, ...] = ()
     quality: Quality = Quality()
     acceptance: Acceptance = Acceptance()
@@ -198,6 +206,9 @@ class Contract(Section):
         for rule in self.eligibility:
             if rule.column not in self.inputs:
                 raise ValueError(f"eligibility: {rule.column!r} is not an input column; those are {known}")
+        for name in sum((*self.derived.ratios, *self.derived.interactions), ()):
+            if name not in self.features or self.features[name].type not in NUMERIC:
+                raise ValueError(f"derived: {name!r} is not a feature of type number or integer")
         for name in self.quality.near_copies_allowed:
             if name not in self.columns:
                 raise ValueError(f"quality.near_copies_allowed: no column {name!r}; there are {known}")

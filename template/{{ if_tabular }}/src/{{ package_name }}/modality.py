@@ -33,8 +33,6 @@ class FeatureParams(BaseModel):
     log_skewness: float = Field(2.0, gt=0, description="a column more skewed than this is taken as its logarithm")
     max_levels: int = Field(30, ge=2, description="one-hot columns of one category at most")
     rare_share: float = Field(0.005, ge=0, lt=1, description="a level rarer than this joins the others")
-    ratios: tuple[tuple[str, str], ...] = ()
-    interactions: tuple[tuple[str, str], ...] = ()
 
 
 class State(BaseModel):
@@ -305,12 +303,10 @@ class Encoder(State):
             encodings += fitted
             if not fitted:
                 dropped[name] = "it has one value only"
-        pairs: list[Ratio | Product] = [Ratio(column=a, other=b) for a, b in params.ratios]
-        pairs += [Product(column=a, other=b) for a, b in params.interactions]
-        for quantity in pairs:
-            _require_numbers(quantity, contract)
-            encoding = Numeric.fit(quantity, columns, params)
-            encodings += [encoding] if encoding else []
+        pairs: list[Ratio | Product] = [Ratio(column=a, other=b) for a, b in contract.derived.ratios]
+        pairs += [Product(column=a, other=b) for a, b in contract.derived.interactions]
+        derived = [Numeric.fit(quantity, columns, params) for quantity in pairs]
+        encodings += [encoding for encoding in derived if encoding]
         if not encodings:
             raise ValueError(f"no feature is left to learn from: {dropped}")
         return cls(encodings=tuple(encodings), dropped=dropped)
@@ -371,13 +367,6 @@ def _quantities(name: str, column: Column, columns: Columns, contract: Contract)
         Cycle(column=name, part=part, wave=wave) for part in ("month", "weekday", "hour") for wave in ("sin", "cos")
     ]
     return quantities + cycles
-
-
-def _require_numbers(quantity: Ratio | Product, contract: Contract) -> None:
-    for name in (quantity.column, quantity.other):
-        column = contract.features.get(name)
-        if column is None or column.type not in NUMERIC:
-            raise ValueError(f"params.yaml: features: {quantity.name!r} needs two numeric features, {name!r} is none")
 
 
 def _listed(values: Any) -> list[Any]:
