@@ -52,8 +52,8 @@ EXPLAINED = {  # name and meaning for readers of the report
 }
 CAPTIONS = {  # how to read each of `plots`
     "Confusion matrix": "Number of test records by what they are and what the model says; on the diagonal it is right.",
-    "ROC curve": "Share of hits against share of false alarms, for every threshold; the nearer to the upper left corner, "
-    "the better. The dot is the threshold in use.",
+    "ROC curve": "Share of hits against share of false alarms, for every threshold; the nearer to the upper left "
+    "corner, the better. The dot is the threshold in use.",
     "Precision and recall": "How many flagged records are right against how many are found, for every threshold; the "
     "nearer to the upper right corner, the better.",
     "Calibration": "What the model calls probable against what happened; on the dashed line, its probabilities can be "

@@ -1,0 +1,160 @@
+"""Stage 8: the run for people who do not read code: an HTML report, a model card, a data dictionary, pictures.
+
+Nothing is measured here: every figure was written by an earlier stage. The texts stand in `templates/`; what a metric
+or a decision means, `task` knows.
+"""
+
+import base64
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from .. import artifacts
+from .. import contract as contracts
+from ..artifacts import BUNDLE, REPORT, TEST_SCORES, read_json
+from ..bundle import MANIFEST, Manifest
+from ..contract import Column, Contract, Rule
+from ..task import CAPTIONS, EXPLAINED, HIGHER_IS_BETTER, Decision, explain, plots, summary
+from ..wording import number, percent
+from . import command
+from .gate import good_enough, reasons
+
+STAGES = {
+    "ingest": artifacts.INGEST,
+    "validation": artifacts.VALIDATION,
+    "split": artifacts.SPLIT,
+    "tuning": artifacts.TUNING,
+    "training": artifacts.TRAINING,
+    "evaluation": artifacts.EVALUATION,
+    "gate": artifacts.GATE,
+}
+DOCUMENTS = ("report.html", "model_card.md", "data_dictionary.md")
+TEMPLATES = Path(__file__).with_name("templates")
+MOST_LISTED = 20
+
+
+def report() -> None:
+    contract = contracts.load()
+    manifest = Manifest.model_validate_json((BUNDLE / MANIFEST).read_bytes())
+    facts = {name: read_json(path) for name, path in STAGES.items()}
+    evaluation, training = facts["evaluation"], facts["training"]
+    shutil.rmtree(REPORT, ignore_errors=True)
+    facts |= {
+        "contract": contract,
+        "manifest": manifest,
+        "pictures": draw(manifest.decision),
+        "reasons": reasons(facts["gate"]["checks"]),
+        "headline": summary(evaluation["metrics"], evaluation["baseline"], manifest.decision, contract),
+        "rule": explain(manifest.decision, contract),
+        "slices": slices(contract, evaluation),
+        "limits": limits(contract, evaluation, training["dropped"], facts["split"]["periods"]),
+    }
+    for document in DOCUMENTS:
+        (REPORT / document).write_text(render(document, facts), encoding="utf-8")
+    print(f"report: {REPORT / DOCUMENTS[0]}, and {', '.join(DOCUMENTS[1:])} beside it")
+
+
+def expected(column: Column | Rule) -> str:
+    """The values that a column or a rule asks for, in words; empty when anything goes."""
+    levels = column.levels if isinstance(column, Column) else column.allowed
+    if levels:
+        return listed(levels, " < " if getattr(column, "order", ()) else ", ")
+    low, high = (f"{end:,.12g}" if isinstance(end, float) else end for end in (column.min, column.max))
+    if low is not None and high is not None:
+        return f"{low} to {high}"
+    return f"from {low}" if low is not None else f"up to {high}" if high is not None else ""
+
+
+def listed(names: Sequence[str], separator: str = ", ") -> str:
+    more = len(names) - MOST_LISTED
+    return separator.join(names[:MOST_LISTED]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def slices(contract: Contract, evaluation: dict[str, Any]) -> list[dict[str, Any]]:
+    """Slices with a verdict and the length of their bars; those without a value come last, and only the first of them."""
+    floor, metric = contract.acceptance.slice_floor, evaluation["metric"]
+    values = [entry["value"] for entry in evaluation["slices"] if entry.get("value") is not None]
+    scale = max([*values, floor or 0.0, 1.0 if HIGHER_IS_BETTER[metric] else 0.0]) or 1.0
+    rows = []
+    for entry in evaluation["slices"]:
+        value = entry.get("value")
+        if value is None:
+            verdict = "too few rows" if "metrics" not in entry else "not measurable"
+        else:
+            verdict = "" if floor is None else "ok" if good_enough(value, floor, metric) else "misses the floor"
+        drawn = {"bar": max(0.0, value or 0.0) / scale, "floor": None if floor is None else max(0.0, floor) / scale}
+        rows.append({"value": None, "metrics": {}} | entry | {"verdict": verdict} | drawn)
+    unknown = [row for row in rows if row["value"] is None]
+    return [row for row in rows if row["value"] is not None] + unknown[:MOST_LISTED]
+
+
+def limits(
+    contract: Contract, evaluation: dict[str, Any], dropped: dict[str, str], periods: dict[str, list[str]]
+) -> list[str]:
+    """What the model must not be used for or trusted with, as far as contract and data tell."""
+    found = [f"It is meant for this and nothing else: {contract.problem.scope}"] if contract.problem.scope else []
+    found += [
+        f"Only for records with {rule.column}: {expected(rule)} ({rule.reason})." for rule in contract.eligibility
+    ]
+    found += [f"{name} is in the contract, yet the model does not use it: {why}." for name, why in dropped.items()]
+    if periods:
+        (first, _), (start, end) = periods["train"], periods["test"]
+        found.append(
+            f"It learned from records from {first} on and was tested on {start} to {end}; later ones may differ."
+        )
+    else:
+        found.append("No column says when a record is from, so nothing here tells how the model ages.")
+    unknown = [f"{row['column']} = {row['level']}" for row in evaluation["slices"] if row.get("value") is None]
+    if unknown:
+        found.append(f"Quality is unknown, for want of test records, where {listed(unknown)}.")
+    elif not evaluation["slices"]:
+        found.append("No column is marked sensitive or group, so nobody has looked whether some people fare worse.")
+    return [*found, "Importance says what the model looks at, not what causes the outcome."]
+
+
+def draw(decision: Decision) -> list[dict[str, str]]:
+    """Save the task's pictures as PNG files, and give them back for the page to embed."""
+    from matplotlib import style
+
+    found, folder = [], REPORT / "plots"
+    folder.mkdir(parents=True)
+    with np.load(TEST_SCORES) as test, style.context(TEMPLATES / "plots.mplstyle"):
+        for title, figure in plots(test["y"], test["scores"], decision).items():
+            file = folder / f"{title.lower().replace(' ', '_')}.png"
+            figure.savefig(file)
+            png = base64.b64encode(file.read_bytes()).decode()
+            found.append({"title": title, "caption": CAPTIONS[title], "png": png})
+    return found
+
+
+def render(document: str, facts: dict[str, Any]) -> str:
+    """Fill in a template. Whatever the contract holds is text: neither HTML nor Markdown in it has an effect."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        finalize=as_markdown if document.endswith(".md") else None,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"number": number, "percent": percent, "expected": expected}
+    return environment.get_template(f"{document}.j2").render(facts, explained=EXPLAINED, higher=HIGHER_IS_BETTER)
+
+
+def as_markdown(value: Any) -> Markup:
+    """A value on one line, with a backslash before each character that Markdown would take for its own."""
+    if isinstance(value, Markup):
+        return value
+    line = " ".join(str(value).split())
+    return Markup(re.sub(r"[\\`*\[\]<>|&~$#]|(?<!\w)_|_(?!\w)", r"\\\g<0>", line))
+
+
+if __name__ == "__main__":
+    command(report)

@@ -1,0 +1,31 @@
+"""Numbers as people read them: three significant digits, thousands separators, per cents."""
+
+import math
+from collections.abc import Mapping
+
+ABSENT = "\N{EM DASH}"
+
+
+def number(value: float | None, significant: int = 3) -> str:
+    """12345.6 -> 12,300; 0.087543 -> 0.0875; whole numbers stay exact: 4523 -> 4,523."""
+    if value is None:
+        return ABSENT
+    if value == int(value) and abs(value) < 1e15:
+        return f"{int(value):,}"
+    if abs(value) < 5e-5:
+        return "about 0"
+    digits = significant - 1 - math.floor(math.log10(abs(value)))
+    return f"{round(value, digits):,.{max(0, digits)}f}"
+
+
+def percent(share: float | None) -> str:
+    """0.16858 -> 16.9%; 1 -> 100%."""
+    if share is None:
+        return ABSENT
+    return f"{100 * share:.3g}%" if abs(share) < 9.99 else f"{100 * share:,.0f}%"
+
+
+def of_100(interval: Mapping[str, float]) -> str:
+    """A share with its interval as a count: about 53 (95% interval 47 to 59)."""
+    value, low, high = (f"{100 * interval[key]:.0f}" for key in ("value", "low", "high"))
+    return f"about {value} (95% interval {low} to {high})"
