@@ -8,8 +8,8 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-import yaml
 from conftest import TASKS, Render, git, make, run
+from ruamel.yaml import YAML
 from service import Service, post
 
 pytestmark = pytest.mark.slow
@@ -26,10 +26,12 @@ def result(project: Path, name: str) -> dict:
 
 
 def rewrite(path: Path, change) -> None:
-    """Change a YAML file through a function of its content."""
-    content = yaml.load(path.read_text(), yaml.BaseLoader)
+    """Change a YAML file through a function of its content; what is not changed stays as it was written."""
+    editor = YAML()
+    content = editor.load(path.read_text())
     change(content)
-    path.write_text(yaml.dump(content, sort_keys=False, allow_unicode=True, default_style="'"))
+    with path.open("w") as file:
+        editor.dump(content, file)
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -184,7 +186,7 @@ def test_promotion_moves_aliases_and_rollback_moves_them_back(trained_copy: Rend
     assert "version 1" in make(project, "promote").stdout
     assert "already" in make(project, "promote").stdout
     assert "no previous champion" in make(project, "rollback", ok=False).stderr
-    rewrite(project / "params.yaml", lambda params: params.update(seed="7"))
+    rewrite(project / "params.yaml", lambda params: params.update(seed=7))
     make(project, "pipeline")
     assert "version 2" in make(project, "promote").stdout
     assert "version 1" in make(project, "rollback").stdout
@@ -210,7 +212,7 @@ def test_a_run_says_where_it_came_from(trained: Render) -> None:
 
 def test_a_failed_gate_fails_after_the_report_and_is_not_promoted(trained_copy: Render) -> None:
     project = trained_copy(task="classification")
-    rewrite(project / "contract.yaml", lambda contract: contract["acceptance"].update(minimum="0.999"))
+    rewrite(project / "contract.yaml", lambda contract: contract["acceptance"].update(minimum=0.999))
     shutil.rmtree(project / "artifacts/report")
     done = make(project, "pipeline", ok=False)
     assert done.returncode != 0
@@ -282,7 +284,7 @@ def _with_column(folder: Path, task: str, name: str, value, kind: str = "number"
     data = folder / "data/raw/customers.csv"
     rows = rows_of(data)
     write_rows(data, [{**row, name: value(row, number)} for number, row in enumerate(rows)])
-    column = {"type": kind, "nullable": "true"}
+    column = {"type": kind, "nullable": True}
     rewrite(folder / "contract.yaml", lambda contract: contract["columns"].update({name: column}))
     return folder
 

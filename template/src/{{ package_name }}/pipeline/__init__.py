@@ -22,4 +22,4 @@ def command(stage: Callable[[], None]) -> None:
     try:
         stage()
     except (PipelineError, ContractError, ParamsError, BundleError) as error:
-        sys.exit(f"{stage.__module__.rpartition('.')[2]}: {error}")
+        sys.exit(f"{stage.__name__}: {error}")
