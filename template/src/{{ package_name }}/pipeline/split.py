@@ -52,7 +52,10 @@ def periods(table: pa.Table, parts: Parts, contract: Contract) -> dict[str, tupl
     if time is None:
         return {}
     times = {name: table.column(time).to_pandas().iloc[rows] for name, rows in parts.items()}
-    return {name: (str(part.min()), str(part.max())) for name, part in times.items()}
+    ends = {name: (str(part.min()), str(part.max())) for name, part in times.items()}
+    return {
+        name: (first.removesuffix(" 00:00:00"), last.removesuffix(" 00:00:00")) for name, (first, last) in ends.items()
+    }
 
 
 def labels_of(table: pa.Table, contract: Contract) -> np.ndarray:
