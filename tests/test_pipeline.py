@@ -240,7 +240,7 @@ def test_a_date_that_follows_from_the_target_stops_the_pipeline(project: Render)
 
 
 def test_a_planted_group_leak_stops_the_pipeline(project: Render) -> None:
-    folder = _with_column(project(), "classification", "household", lambda row, number: str(number % 500), kind="id")
+    folder = _with_column(project(), "classification", "household", lambda row, _: str(int(row["customer_id"]) % 500), kind="id")
     done = make(folder, "pipeline", ok=False)
     assert done.returncode != 0
     assert "column 'household'" in done.stderr + done.stdout
