@@ -77,7 +77,7 @@ def listed(names: Sequence[str], separator: str = ", ") -> str:
 
 
 def slices(contract: Contract, evaluation: dict[str, Any]) -> list[dict[str, Any]]:
-    """Slices with a verdict and the length of their bars; those without a value come last, and only the first of them."""
+    """Slices with a verdict and the length of their bars; those without a value come last, and not all of them."""
     floor, metric = contract.acceptance.slice_floor, evaluation["metric"]
     values = [entry["value"] for entry in evaluation["slices"] if entry.get("value") is not None]
     scale = max([*values, floor or 0.0, 1.0 if HIGHER_IS_BETTER[metric] else 0.0]) or 1.0
