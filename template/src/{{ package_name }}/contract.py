@@ -281,6 +281,9 @@ def load(path: Path = PATH) -> Contract:
         content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
     except FileNotFoundError:
         raise ContractError(f"{path}: no such file; `make contract DATA=... TARGET=...` writes one") from None
+        str(content).encode()
+    except UnicodeError as error:
+        raise ContractError(f"{path}: not Unicode text in UTF-8: {error}") from None
     except (yaml.YAMLError, ContractError) as error:
         raise ContractError(f"{path}: not valid YAML: {error}") from None
     return parse(content, str(path))

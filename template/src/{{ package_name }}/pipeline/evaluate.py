@@ -42,7 +42,7 @@ def evaluate() -> None:
             "gain_over_baseline": difference,
             "slices": slices(test, y, scores, bundle, params.evaluation),
             "importance": importance(columns, y, bundle, params),
-            "costs": costs(y, scores, bundle),
+            "costs": costs(y, train_y, scores, bundle),
             "latency_ms": latency(test, bundle),
         },
     )
@@ -142,10 +142,10 @@ def importance(columns: dict[str, np.ndarray], y: np.ndarray, bundle: Bundle, pa
     return sorted(found, key=lambda entry: -entry["drop"])
 
 
-def costs(y: np.ndarray, scores: np.ndarray, bundle: Bundle) -> dict[str, Any]:
+def costs(y: np.ndarray, train_y: np.ndarray, scores: np.ndarray, bundle: Bundle) -> dict[str, Any]:
     """What decisions cost on the test part with the model and without one, in the contract's currency."""
     prices = bundle.contract.costs
-    policy, without = do_nothing(y, bundle.decision, prices)
+    policy, without = do_nothing(y, train_y, bundle.decision, prices)
     with_model = cost(y, bundle.decision.choose(scores), bundle.decision, prices)
     return {
         "currency": prices.currency,

@@ -217,11 +217,11 @@ def cost(y: np.ndarray, chosen: np.ndarray, decision: Decision, costs: Costs) ->
     return float(prices[y, chosen].sum())
 
 
-def do_nothing(y: np.ndarray, decision: Decision, costs: Costs) -> tuple[str, float]:
-    """The policy without a model that the report compares with, and what it costs on these records."""
+def do_nothing(y: np.ndarray, train: np.ndarray, decision: Decision, costs: Costs) -> tuple[str, float]:
+    """The policy without a model, known from the targets `train` alone, and what it costs on the records of `y`."""
     if decision.kind == "binary":
         return f"treating every record as {decision.classes[0]!r}", cost(y, np.zeros_like(y), decision, costs)
-    common = int(np.bincount(y).argmax())
+    common = int(np.bincount(train).argmax())
     return f"always answering {decision.classes[common]!r}", cost(y, np.full_like(y, common), decision, costs)
 
 

@@ -139,9 +139,9 @@ def cost(y: np.ndarray, chosen: np.ndarray, decision: Decision, costs: Costs) ->
     return float(np.where(error > 0, costs.over * error, -costs.under * error).sum())
 
 
-def do_nothing(y: np.ndarray, decision: Decision, costs: Costs) -> tuple[str, float]:
-    """The policy without a model that the report compares with, and what it costs on these records."""
-    return "always answering the mean", cost(y, np.full_like(y, y.mean()), decision, costs)
+def do_nothing(y: np.ndarray, train: np.ndarray, decision: Decision, costs: Costs) -> tuple[str, float]:
+    """The policy without a model, known from the targets `train` alone, and what it costs on the records of `y`."""
+    return "always answering the mean", cost(y, np.full_like(y, train.mean()), decision, costs)
 
 
 def summary(
