@@ -5,6 +5,7 @@ cost. Whoever needs to know a column asks here. This module knows nothing about 
 """
 
 import hashlib
+import json
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -281,7 +282,7 @@ def load(path: Path = PATH) -> Contract:
         content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
     except FileNotFoundError:
         raise ContractError(f"{path}: no such file; `make contract DATA=... TARGET=...` writes one") from None
-        str(content).encode()
+        json.dumps(content, ensure_ascii=False, default=str).encode()  # half a surrogate pair fits no file
     except UnicodeError as error:
         raise ContractError(f"{path}: not Unicode text in UTF-8: {error}") from None
     except (yaml.YAMLError, ContractError) as error:
