@@ -7,10 +7,10 @@ comment for a person to settle. `profile` finds out what one column tells, `draf
 import argparse
 import difflib
 import filecmp
-import os
 import re
 import shutil
 import sys
+import warnings
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -21,138 +21,132 @@ import pandas as pd
 from . import contract
 from .contract import ContractError, Source
 from .draft import Draft, render
-from .profile import Finding, distinct, examine, gives_away, number_type, observed_range, reads, shown, typed
-from .records import MISSING
+from .pipeline.leakage import lone_score
+from .profile import Finding, describe, distinct, examine, fitting, reads, shown, typed
+from .settings import LeakageParams
 from .source import SourceError, read_chunks, snapshot, sniff
 from .task import KINDS
+from .wording import percent
 
 SAMPLE_ROWS = 100_000
 RAW = Path("data/raw")
-SECRET = re.compile(r"://[^:@/]*:(?!\$\{\w+\}@).*@|(?i:pass|pwd|secret|token)\w*(=|%3D)(?!\$\{)")
+SECRET = re.compile(r"://[^/]*:(?!\$\{)[^/]*@|(?i:pass|pwd|secret|token)\w*=(?!\$\{)")
 FEW_LEVELS, MANY_LEVELS = 20, 100  # a whole number with few is a class; a text with many is none
 RARE = 10  # records of a class below which neither learning nor measuring makes sense
-POSITIVE = {"1", "1.0", "true", "t", "yes", "y", "positive", "event"}
-POSITIVE |= {"churn", "churned", "default", "fraud", "failure", "failed", "died"}
+TELLING_ROWS = 40  # with fewer records, a column may well predict the target by chance
+POSITIVE = {"1", "1.0", "true", "t", "yes", "y", "positive", "churn", "churned", "default", "fraud", "failure"}
 
 
-def infer(source: Source, target: str, kinds: tuple[str, ...] = KINDS) -> Draft:
+def infer(source: Source, target: str) -> Draft:
     """A draft for the first records of a source.
 
     Raises:
         SourceError: the source cannot be read.
         ContractError: no such target, or one that this project cannot predict.
     """
-    sample = _sample(source)
+    sample = next(read_chunks(source, SAMPLE_ROWS))
     names = [str(name) for name in sample]
     if target not in names:
-        raise ContractError(f"{source.path} has no column {target!r}; {_instead(target, names)}")
+        likely = difflib.get_close_matches(target, names) or names[:30]
+        raise ContractError(f"{source.path} has no column {target!r}; choose one of {', '.join(likely)}")
     repeats = sample.astype(str).duplicated().to_numpy()
     # Repeated records would hide identifiers, unless a record has so few columns that repeats are natural.
     records = sample[~repeats] if repeats.mean() < 0.5 else sample
-    predicted, section = _target(target, records[target].tolist(), source.decimal, kinds)
-    findings = [_finding(name, records[name].tolist(), source.decimal, predicted) for name in names]
-    if all(f.spec["type"] in ("id", "ignored") or "role" in f.spec for f in findings):
+    predicted, section = _target(target, records[target].tolist(), source.decimal)
+    others = {name: examine(name, records[name].tolist(), source.decimal) for name in names if name != target}
+    if all(other.spec["type"] in ("id", "ignored") or "role" in other.spec for other in others.values()):
         raise ContractError(f"{source.path}: no column but {target!r} can be a feature; add columns to the data")
-    return Draft(source, section, findings, len(records), int(repeats.sum()))
+    findings = [others.get(name, predicted) for name in names]
+    draft = Draft(source, section, findings, len(records), int(repeats.sum()))
+    _note_near_copies(draft, predicted)
+    return draft
 
 
-def _instead(target: str, names: list[str]) -> str:
-    folded = {name.casefold(): name for name in names}
-    close = difflib.get_close_matches(target.casefold(), folded, n=3)
-    if close:
-        return f"did you mean {' or '.join(repr(folded[name]) for name in close)}?"
-    return f"choose one of {', '.join(names[:30])}{', ...' if len(names) > 30 else ''}"
+def _target(name: str, raw: list[Any], decimal: str) -> tuple[Finding, dict[str, Any]]:
+    """The target's column and its section: a number where this project predicts one, else classes.
 
-
-def _sample(source: Source) -> pd.DataFrame:
-    chunks, rows = [], 0
-    for chunk in read_chunks(source):
-        chunks.append(chunk)
-        rows += len(chunk)
-        if rows >= SAMPLE_ROWS:
-            break
-    return pd.concat(chunks, ignore_index=True)
-
-
-def _finding(name: str, raw: list[Any], decimal: str, target: Finding) -> Finding:
-    if name == target.name:
-        return target
-    finding = examine(name, raw, decimal)
-    if finding.spec["type"] not in ("id", "ignored") and (note := gives_away(finding, target)):
-        finding.notes.insert(0, note)
-    return finding
-
-
-def _target(name: str, raw: list[Any], decimal: str, kinds: tuple[str, ...]) -> tuple[Finding, dict[str, Any]]:
-    """The target's column and its section: a number where this project predicts one, else classes."""
-    if any(isinstance(value, (list, dict, bytes)) for value in raw):
-        raise ContractError(f"{name!r} holds lists, objects or bytes: choose another target")
+    Raises ContractError when it is neither.
+    """
+    if any(isinstance(value, (list, dict)) for value in raw):
+        raise ContractError(f"{name!r} holds lists or objects: choose another target")
     values = distinct(raw)
     if len(values) < 2:
         found = f"is always {shown(values[0])}" if values else "is empty"
         raise ContractError(f"{name!r} {found} in these records, so there is nothing to predict: choose another target")
-    numeric = reads(values, {"type": "number"}, decimal)
-    if "continuous" in kinds and numeric:
-        return _continuous(name, raw, values, decimal)
-    if "continuous" in kinds:
+    if "continuous" in KINDS:
+        finding = _number(name, raw, values, decimal)
+        section = {"name": name, "kind": "continuous", "unit": ""}
+    else:
+        finding = _classes(name, raw, values, decimal)
+        section = {"name": name} | _kind_of(finding)
+    if gaps := len(raw) - len(finding.present):
+        finding.spec["nullable"] = True
+        finding.notes.append(f"{gaps:,} records have none and cannot be learned from")
+    return finding, section
+
+
+def _number(name: str, raw: list[Any], values: list[Any], decimal: str) -> Finding:
+    spec = next(fitting(values, decimal, contract.NUMERIC), None)
+    if spec is None:
+        odd = next((value for value in values if not reads([value], {"type": "number"}, decimal)), values[0])
         raise ContractError(
-            f"{name!r} holds text such as {shown(values[0])}, this project predicts a number: choose another "
-            "target or make a classification project"
+            f"{name!r} holds text such as {shown(odd)}, this project predicts a number: choose another target "
+            "or make a classification project"
         )
-    if numeric and not (reads(values, {"type": "integer"}, decimal) and len(values) <= FEW_LEVELS):
+    notes = [f"only {len(values)} different numbers: are they classes?"] if len(values) <= FEW_LEVELS else []
+    finding = Finding(name, spec | {"role": "target"}, typed(raw, spec, decimal), notes)
+    describe(finding)
+    return finding
+
+
+def _classes(name: str, raw: list[Any], values: list[Any], decimal: str) -> Finding:
+    """Labels are text as the data spells them, whole numbers too: they have names, not sizes."""
+    whole = reads(values, {"type": "integer"}, decimal) and len(values) <= FEW_LEVELS
+    if reads(values, {"type": "number"}, decimal) and not whole:
         raise ContractError(
             f"{name!r} is continuous ({len(values):,} different numbers), this project predicts classes: "
             "choose another target or make a regression project"
         )
-    return _classes(name, raw)
-
-
-def _continuous(name: str, raw: list[Any], values: list[Any], decimal: str) -> tuple[Finding, dict[str, Any]]:
-    kind, notes = number_type(values, decimal)
-    finding = Finding(name, {"type": kind, "role": "target"}, typed(raw, {"type": kind}, decimal), notes)
-    finding.spec |= observed_range(finding)
-    if len(values) <= FEW_LEVELS:
-        notes.append(f"only {len(values)} different numbers: are they classes?")
-    _note_missing(finding)
-    return finding, {"name": name, "kind": "continuous", "unit": ""}
-
-
-def _classes(name: str, raw: list[Any]) -> tuple[Finding, dict[str, Any]]:
-    """Labels are text as the data spells them, whole numbers too: they have names, not sizes."""
-    finding = Finding(name, {"type": "category", "role": "target"}, typed(raw, {"type": "category"}, "."))
+    spec = {"type": "category", "role": "target"}
+    finding = Finding(name, spec, typed(raw, spec, decimal))
     counts = Counter(finding.present)
-    _refuse_labels(name, counts, len(finding.present))
+    if len(counts) > min(MANY_LEVELS, max(2, len(finding.present) / 3)):
+        raise ContractError(
+            f"{name!r} has {len(counts):,} different values, such as {shown(min(counts))}, in "
+            f"{len(finding.present):,} records, so it holds no classes: choose another target"
+        )
+    if len({label.casefold() for label in counts}) < len(counts):
+        labels = ", ".join(map(shown, sorted(counts)))
+        raise ContractError(f"{name!r} spells one class in two ways ({labels}): write it one way in the data")
     finding.spec["allowed"] = sorted(counts)
     finding.notes += [f"only {n} records of {shown(label)}" for label, n in counts.items() if n < RARE]
-    finding.notes += [
-        f"does {shown(label)} mean missing? Then clear it" for label in counts if label.lower() in MISSING
-    ]
-    _note_missing(finding)
+    return finding
+
+
+def _kind_of(target: Finding) -> dict[str, str]:
+    """Of two classes the positive one is what its name says, else the rarer."""
+    counts = Counter(target.present)
     if len(counts) > 2:
-        return finding, {"name": name, "kind": "multiclass"}
-    rarer = min(sorted(counts), key=lambda label: (label.lower() not in POSITIVE, counts[label]))
-    return finding, {"name": name, "kind": "binary", "positive": rarer}
+        return {"kind": "multiclass"}
+    positive = min(sorted(counts), key=lambda label: (label.lower() not in POSITIVE, counts[label]))
+    return {"kind": "binary", "positive": positive}
 
 
-def _refuse_labels(name: str, counts: Counter[str], rows: int) -> None:
-    if len(counts) > MANY_LEVELS or len(counts) > rows / 2:
-        raise ContractError(
-            f"{name!r} has {len(counts):,} different values in {rows:,} records, "
-            f"such as {shown(min(counts))}, so it holds no classes: choose another target"
-        )
-    spellings: dict[str, str] = {}
-    for label in counts:
-        key = f"{float(label):g}" if re.fullmatch(r"\d+(\.0+)?", label) else label.casefold()
-        if other := spellings.get(key):
-            raise ContractError(f"{name!r} spells one class {other!r} and {label!r}: write it one way in the data")
-        spellings[key] = label
-
-
-def _note_missing(finding: Finding) -> None:
-    gaps = len(finding.values) - len(finding.present)
-    if gaps:
-        finding.spec["nullable"] = True
-        finding.notes.append(f"{gaps:,} records have none and cannot be learned from")
+def _note_near_copies(draft: Draft, target: Finding) -> None:
+    """By the same score that stops the pipeline later; missing is a value like others there."""
+    params, parsed = LeakageParams(), contract.parse(draft.content, "the draft")
+    frame = pd.DataFrame({finding.name: finding.values for finding in draft.findings}).dropna(subset=[target.name])
+    if len(frame) < TELLING_ROWS:
+        return
+    sample = frame.sample(min(len(frame), params.rows), random_state=0)
+    for finding in draft.findings:
+        if finding.name in parsed.features:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # a class too rare for every fold has its own note
+                score = lone_score(sample[finding.name], sample[target.name], parsed, seed=0)
+            if score >= params.threshold:
+                doubt = "is it known before the outcome? If not: type: ignored"
+                finding.notes.insert(0, f"tells the target all by itself ({score:.3f}): {doubt}")
 
 
 def locate(data: str, query: str) -> Source:
@@ -163,15 +157,12 @@ def locate(data: str, query: str) -> Source:
     """
     if "://" not in data and not data.startswith("${"):
         return sniff(Path(data))
-    # `make` may have put the variable's value in its name's place already.
-    url = next((f"${{{name}}}" for name, value in os.environ.items() if value == data), data)
-    if SECRET.search(url):
+    if SECRET.search(data):
         raise SourceError(
-            "the URL holds a password, which contract.yaml must not: export the URL as DATABASE_URL and give "
+            "the URL holds a password, which contract.yaml must not: write DATABASE_URL=... into .env and give "
             "DATA='${DATABASE_URL}'"
         )
-    name = re.sub(r"\W+", "_", query.strip()) if re.fullmatch(r"\s*[\w.]+\s*", query) else "query"
-    source = Source(path=RAW / f"{name}.parquet", url=url, query=query)
+    source = Source(path=RAW / "snapshot.parquet", url=data, query=query)
     snapshot(source)
     return source
 
@@ -181,62 +172,54 @@ def adopt(source: Source) -> Source:
 
     Raises SourceError when another file of that name lies there.
     """
-    if source.path.resolve().is_relative_to(Path.cwd()):
-        return source.model_copy(update={"path": source.path.resolve().relative_to(Path.cwd())})
-    kept = RAW / source.path.name
-    if kept.exists() and not filecmp.cmp(source.path, kept, shallow=False):
-        raise SourceError(f"{kept} is there already and differs from {source.path}: move or rename one of them")
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source.path, kept)
+    path = source.path.resolve()
+    kept = RAW / path.name
+    if path.is_relative_to(Path.cwd()):
+        kept = path.relative_to(Path.cwd())
+    elif kept.exists() and not filecmp.cmp(path, kept, shallow=False):
+        raise SourceError(f"{kept} is there already and differs from {path}: move or rename one of them")
+    else:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, kept)
     return source.model_copy(update={"path": kept})
 
 
 def write(draft: Draft, out: Path) -> None:
-    """Put the draft in the contract's place once it loads; what was there is kept as `.bak`."""
-    new = out.with_name(f"{out.name}.new")
-    new.write_text(render(draft), encoding="utf-8")
-    contract.load(new)
+    """Put the draft in the contract's place; what was there is kept as `.bak`."""
     if out.exists():
         out.replace(backup := out.with_name(f"{out.name}.bak"))
         print(f"{out} was there already: kept as {backup}")
-    new.replace(out)
+    out.write_text(render(draft), encoding="utf-8")
 
 
 def summarise(draft: Draft) -> None:
-    more = ", the first ones only" if draft.rows + draft.repeated >= SAMPLE_ROWS else ""
-    print(f"{draft.source.path}: {draft.rows:,} records{more}; {draft.repeated:,} repeated ones\n")
+    print(f"{draft.source.path}: looked at {draft.rows:,} records; {draft.repeated:,} repeated ones\n")
     width = max(len(finding.name) for finding in draft.findings)
     for finding in draft.findings:
-        role = str(finding.spec.get("role", "" if finding.spec["type"] in ("id", "ignored") else "feature"))
-        gaps = f"{finding.missing:.1%}" if finding.missing else ""
-        line = f"  {finding.name:<{width}}  {finding.spec['type']:<8}  {role:<7}  {gaps:>6}  "
-        print((line + "; ".join(finding.notes)).rstrip())
+        gaps = percent(finding.missing) if finding.missing else ""
+        line = f"  {finding.name:<{width}}  {finding.spec['type']:<8}  {gaps:>6}  {'; '.join(finding.notes)}"
+        print(line.rstrip())
+    positive = f", positive class {draft.target['positive']!r}" if "positive" in draft.target else ""
+    print(f"\n{contract.PATH} predicts {draft.target['name']!r} ({draft.target['kind']}{positive}).")
+    print("Next: read it and settle the comments, write down goal and costs, then `make pipeline`.")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    options = _options(arguments)
+    parser = argparse.ArgumentParser(description="Write a first contract.yaml for a file or a database.")
+    parser.add_argument("--data", required=True, help="CSV, Parquet or JSON lines file, or a SQLAlchemy URL")
+    parser.add_argument("--target", required=True, help="the column to predict")
+    parser.add_argument("--query", default="", help="table name or SELECT, for a database")
+    options = parser.parse_args(arguments)
     try:
         source = locate(options.data, options.query)
         draft = infer(source, options.target.strip())
         draft = replace(draft, source=adopt(source))
-        write(draft, options.out)
+        write(draft, contract.PATH)
     except (ContractError, SourceError) as error:
         print(error, file=sys.stderr)
         return 1
     summarise(draft)
-    positive = f", positive class {draft.target['positive']!r}" if "positive" in draft.target else ""
-    print(f"\n{options.out} predicts {draft.target['name']!r} ({draft.target['kind']}{positive}).")
-    print("Next: read it and settle the comments, write down goal and costs, then `make pipeline`.")
     return 0
-
-
-def _options(arguments: list[str] | None) -> argparse.Namespace:
-    options = argparse.ArgumentParser(description="Write a first contract.yaml for a file or a database.")
-    options.add_argument("--data", required=True, help="CSV, Parquet or JSON lines file, or a SQLAlchemy URL")
-    options.add_argument("--target", required=True, help="the column to predict")
-    options.add_argument("--query", default="", help="table name or SELECT, for a database")
-    options.add_argument("--out", type=Path, default=contract.PATH)
-    return options.parse_args(arguments)
 
 
 if __name__ == "__main__":

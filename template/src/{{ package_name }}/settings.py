@@ -1,9 +1,12 @@
 """params.yaml and the environment, read once into frozen, typed models. Nothing deeper reads either."""
 
+import os
+import re
 from pathlib import Path
 from typing import Any
 
 import yaml
+from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -11,6 +14,7 @@ from .contract import mistakes_of
 from .modality import FeatureParams
 
 PARAMS = Path("params.yaml")
+DOTENV = Path(".env")
 
 
 class ParamsError(Exception):
@@ -68,7 +72,7 @@ class Params(Section):
 class Environment(BaseSettings):
     """What differs between machines: the environment goes before `.env`, and that before `project.env`."""
 
-    model_config = SettingsConfigDict(env_file=("project.env", ".env"), extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_file=("project.env", DOTENV), extra="ignore", frozen=True)
 
     host: str = "127.0.0.1"
     port: int = 8000
@@ -76,6 +80,15 @@ class Environment(BaseSettings):
     prediction_log: Path = Path("artifacts/predictions.db")
     mlflow_tracking_uri: str = "sqlite:///mlflow.db"
     pii_key: SecretStr = SecretStr("")
+
+
+def expand(text: str) -> str:
+    """A text with the value of each `${NAME}` in its place: the environment's, else that of `.env`.
+
+    Raises KeyError with a name that neither of them has.
+    """
+    variables = {**dotenv_values(DOTENV), **os.environ}
+    return re.sub(r"\$\{(\w+)\}", lambda found: variables[found[1]] or "", text)
 
 
 def load_params(path: Path = PARAMS) -> Params:
