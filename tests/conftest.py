@@ -135,7 +135,14 @@ def environment(folder: Path, **variables: str) -> dict[str, str]:
     """
     left_out = ("MAKE", "MFLAGS", "COV", "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
-    return kept | {"VENV": str(VENV), "PYTHONPATH": str(folder / "src"), "OMP_NUM_THREADS": "1", **variables}
+    path = f"{VENV / 'bin'}{os.pathsep}{kept['PATH']}"
+    return kept | {
+        "VENV": str(VENV),
+        "PATH": path,
+        "PYTHONPATH": str(folder / "src"),
+        "OMP_NUM_THREADS": "1",
+        **variables,
+    }
 
 
 def run(folder: Path, *command: str, ok: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -70,7 +70,7 @@ def test_the_stages_run_without_dvc(trained: Render, project: Render) -> None:
     """One process, no DVC: the same model, bit for bit."""
     folder = project()
     make(folder, "sample")
-    run(folder, "python", "-m", "customer_model.pipeline", PATH=_path())
+    run(folder, "python", "-m", "customer_model.pipeline")
     assert (
         result(folder, "run.json")["model_version"]
         == result(trained(task="classification"), "run.json")["model_version"]
@@ -134,7 +134,7 @@ def test_scoring_takes_constant_memory(trained: Render, tmp_path: Path) -> None:
             "print('PEAK', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
         )
         arguments = ["--data", str(tmp_path / "big.csv"), "--out", str(tmp_path / "out.csv")]
-        done = run(project, "python", "-c", program, *arguments, PATH=_path())
+        done = run(project, "python", "-c", program, *arguments)
         peaks.append(int(done.stdout.rpartition("PEAK")[2]))
     assert peaks[1] < 1.3 * peaks[0], peaks
 
@@ -155,9 +155,9 @@ def test_drift_is_quiet_on_like_records_and_names_what_moved(trained: Render, ta
             "--out",
             str(window),
         ]
-        run(project, "python", *sample, PATH=_path())
+        run(project, "python", *sample)
         arguments = ["-m", "customer_model.monitoring.drift", "--data", str(window), "--out", str(tmp_path)]
-        done = run(project, "python", *arguments, ok=False, PATH=_path())
+        done = run(project, "python", *arguments, ok=False)
         found = json.loads((tmp_path / "drift.json").read_text())
         assert done.returncode == status, done.stdout + done.stderr
         assert found["drift"] == bool(shift)
@@ -201,7 +201,7 @@ def test_a_run_says_where_it_came_from(trained: Render) -> None:
         "files = [file.path for file in mlflow.MlflowClient().list_artifacts(run.info.run_id, 'bundle')];"
         "print(json.dumps([run.data.tags, run.data.params, run.data.metrics, files]))"
     )
-    done = run(project, "python", "-c", program, PATH=_path())
+    done = run(project, "python", "-c", program)
     tags, params, metrics, files = json.loads(done.stdout.splitlines()[-1])
     assert tags["git_sha"] == git(project, "rev-parse", "HEAD").strip()
     assert {"contract_digest", "data_sha256", "gate"} <= tags.keys()
@@ -240,7 +240,9 @@ def test_a_date_that_follows_from_the_target_stops_the_pipeline(project: Render)
 
 
 def test_a_planted_group_leak_stops_the_pipeline(project: Render) -> None:
-    folder = _with_column(project(), "classification", "household", lambda row, _: str(int(row["customer_id"]) % 500), kind="id")
+    folder = _with_column(
+        project(), "classification", "household", lambda row, _: str(int(row["customer_id"]) % 500), kind="id"
+    )
     done = make(folder, "pipeline", ok=False)
     assert done.returncode != 0
     assert "column 'household'" in done.stderr + done.stdout
@@ -291,11 +293,3 @@ def _with_column(folder: Path, task: str, name: str, value, kind: str = "number"
 
 def _code(target: str) -> str:
     return {"yes": "1", "no": "0"}.get(target) or f"{float(target) * 1.001:.3f}"
-
-
-def _path() -> str:
-    import os
-
-    from conftest import VENV
-
-    return f"{VENV / 'bin'}{os.pathsep}{os.environ['PATH']}"

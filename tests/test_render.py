@@ -1,5 +1,6 @@
 """Every legal combination of answers, as rendered: it parses, is formatted, linted and typed, and hides its origin."""
 
+import ast
 import itertools
 import json
 import re
@@ -13,11 +14,11 @@ from conftest import TASKS, Render, make, run
 PYTHONS = ("3.11", "3.12", "3.13")
 COMBINATIONS = list(itertools.product(TASKS, PYTHONS))
 RESIDUE = re.compile(
-    r"\{%|%\}|\{#|\bcopier\b|cookiecutter|\bif_[a-z]+_?[a-z]*\b|\bthis variant\b|jinja_pass", re.IGNORECASE
+    r"\{%[-\s]|[-\s]%\}|\{#|\bcopier\b|cookiecutter|\bif_[a-z]+_?[a-z]*\b|\bthis variant\b", re.IGNORECASE
 )
-TEMPLATING = re.compile(r"\{\{.*?\}\}")
+TEMPLATING = re.compile(r"\{\{-?\s*[a-z_].*?\}\}")
 OWN_TEMPLATES = (".j2",)
-MAX_LINES = 3_000
+MAX_CODE_LINES = 3_600
 
 
 @pytest.fixture(params=COMBINATIONS, ids=lambda pair: "-".join(pair))
@@ -31,8 +32,8 @@ def texts(folder: Path) -> list[tuple[Path, str]]:
 
 
 def test_it_is_formatted_and_linted(rendered: Path) -> None:
-    run(rendered, "ruff", "format", "--check", "--no-cache", ".", PATH=_path())
-    run(rendered, "ruff", "check", "--no-cache", ".", PATH=_path())
+    run(rendered, "ruff", "format", "--check", "--no-cache", ".")
+    run(rendered, "ruff", "check", "--no-cache", ".")
 
 
 def test_every_file_parses(rendered: Path) -> None:
@@ -73,8 +74,19 @@ def test_text_files_end_with_one_newline_and_have_no_trailing_blanks(rendered: P
 
 
 def test_a_person_can_read_all_of_it(rendered: Path) -> None:
-    lines = sum(text.count("\n") for path, text in texts(rendered / "src") if path.suffix == ".py")
-    assert lines <= MAX_LINES
+    """Lines of code outside tests, without blank lines, comments and docstrings; see docs/architecture.md."""
+    assert sum(_code_lines(text) for path, text in texts(rendered / "src") if path.suffix == ".py") <= MAX_CODE_LINES
+
+
+def _code_lines(text: str) -> int:
+    documented: set[int] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and ast.get_docstring(
+            node
+        ):
+            documented |= set(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
+    lines = enumerate(text.splitlines(), start=1)
+    return sum(bool(line.strip()) and not line.strip().startswith("#") and row not in documented for row, line in lines)
 
 
 def test_make_alone_lists_the_verbs(rendered: Path) -> None:
@@ -87,25 +99,17 @@ def test_make_alone_lists_the_verbs(rendered: Path) -> None:
 def test_the_service_imports_nothing_that_trains(render: Render) -> None:
     program = (
         "import sys; import {0}.serving.__main__, {0}.serving.predict\n"
-        "heavy = ['sklearn', 'torch', 'pandas', 'pyarrow', 'mlflow', 'dvc', 'evidently', 'optuna', 'matplotlib', 'skl2onnx']\n"
+        "heavy = 'sklearn torch pandas pyarrow mlflow dvc evidently optuna matplotlib skl2onnx sqlalchemy'.split()\n"
         "found = [name for name in heavy if name in sys.modules]\n"
         "sys.exit(f'imported: {{found}}' if found else 0)"
     )
-    run(render(), "python", "-c", program.format("customer_model"), PATH=_path())
+    run(render(), "python", "-c", program.format("customer_model"))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 def test_types_hold(render: Render, task: str) -> None:
-    run(render(task=task), "mypy", "--cache-dir", "/dev/null", PATH=_path())
-
-
-def _path() -> str:
-    import os
-
-    from conftest import VENV
-
-    return f"{VENV / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    run(render(task=task), "mypy", "--cache-dir", "/dev/null")
 
 
 def _without_update_advice(path: Path, text: str) -> str:

@@ -279,10 +279,10 @@ def load(path: Path = PATH) -> Contract:
         ContractError: with the file, the key path, what was found and what is allowed, for every mistake.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        json.dumps(content, ensure_ascii=False, default=str).encode()  # half a surrogate pair fits no file
     except FileNotFoundError:
         raise ContractError(f"{path}: no such file; `make contract DATA=... TARGET=...` writes one") from None
-        json.dumps(content, ensure_ascii=False, default=str).encode()  # half a surrogate pair fits no file
     except UnicodeError as error:
         raise ContractError(f"{path}: not Unicode text in UTF-8: {error}") from None
     except (yaml.YAMLError, ContractError) as error:
