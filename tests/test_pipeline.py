@@ -251,6 +251,20 @@ def test_a_planted_group_leak_stops_the_pipeline(project: Render) -> None:
     assert result(folder, "split.json")["method"] == "by group (household)"
 
 
+def test_a_time_column_parts_old_from_new(project: Render) -> None:
+    folder = project(task="regression")
+    rewrite(
+        folder / "contract.yaml", lambda contract: contract["columns"]["signup_date"].update(role=["feature", "time"])
+    )
+    make(folder, "sample")
+    make(folder, "pipeline", ok=False)
+    found = result(folder, "split.json")
+    assert found["method"] == "by time (signup_date)"
+    periods = found["periods"]
+    assert periods["train"][1] < periods["validation"][0] and periods["validation"][1] < periods["test"][0]
+    assert result(folder, "evaluation.json")["rows"] == found["rows"]["test"]
+
+
 def test_broken_data_is_listed_whole(project: Render) -> None:
     folder = project()
     make(folder, "sample")
