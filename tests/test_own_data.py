@@ -104,14 +104,17 @@ def save(frame: pd.DataFrame, path: Path, options: dict) -> None:
 
 
 def serve_and_score_agree(folder: Path, data: Path, tmp_path: Path) -> None:
+    """The whole file scores without a refusal, and its golden records score as the service answers them."""
     make(folder, "score", f"DATA={data}", f"OUT={tmp_path / 'scores.parquet'}")
-    scores = pd.read_parquet(tmp_path / "scores.parquet")
-    assert scores["error"].isna().all()
+    assert pd.read_parquet(tmp_path / "scores.parquet")["error"].isna().all()
+    golden = [entry["record"] for entry in json.loads((folder / "artifacts/bundle/bundle.json").read_text())["golden"]]
+    (tmp_path / "golden.jsonl").write_text("".join(json.dumps(record) + "\n" for record in golden))
+    make(folder, "score", f"DATA={tmp_path / 'golden.jsonl'}", f"OUT={tmp_path / 'golden.parquet'}")
+    scores = pd.read_parquet(tmp_path / "golden.parquet")
     with Service(folder, tmp_path / "log.db") as service:
-        examples = json.loads((folder / "artifacts/bundle/bundle.json").read_text())["golden"]
-        for example in examples:
-            status, answer = post(service.url, example["record"])
+        for number, record in enumerate(golden):
+            status, answer = post(service.url, record)
             assert status == 200, answer
-            value = answer.get("probability", answer["prediction"])
-            assert (scores.get("probability", scores["prediction"]) - value).abs().min() < 1e-5 * max(1.0, abs(value))
+            name = "probability" if "probability" in answer else "prediction"
+            assert answer[name] == pytest.approx(scores[name][number], rel=1e-6, abs=1e-6)
         assert get(service.url + "/metadata")["input_schema"]["properties"]

@@ -7,6 +7,7 @@ cost. Whoever needs to know a column asks here. This module knows nothing about 
 import hashlib
 import json
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -35,6 +36,28 @@ Label = Annotated[str, BeforeValidator(_as_text)]
 
 class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _check_bounds(kind: Type, *bounds: float | str | None) -> None:
+    """Bounds fit the type: numbers for numbers, ISO 8601 text for dates, none for the rest."""
+    for bound in bounds:
+        if bound is None:
+            continue
+        if kind in NUMERIC:
+            if isinstance(bound, str):
+                raise ValueError(f"min and max of a number must be numbers, found {bound!r}")
+        elif kind != "datetime":
+            raise ValueError(f"min and max belong to numbers and dates, this column is {kind}")
+        elif not isinstance(bound, str) or not _is_iso(bound):
+            raise ValueError(f"min and max of a date must be ISO 8601 text such as 2026-01-31, found {bound!r}")
+
+
+def _is_iso(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 class Problem(Section):
@@ -95,8 +118,11 @@ class Column(Section):
             raise ValueError(f"`order` belongs to ordinal columns, this one is {self.type}")
         if {"feature", "pii"} <= set(self.role):
             raise ValueError("a pii column cannot be a feature; role: [pii, id] keeps it as a keyed hash")
-        if self.type in NUMERIC and any(isinstance(bound, str) for bound in (self.min, self.max)):
-            raise ValueError("min and max of a number must be numbers")
+        if self.allowed and self.type != "category":
+            raise ValueError(f"`allowed` belongs to category columns, this one is {self.type}")
+        if "id" in self.role and self.type != "id":
+            raise ValueError(f"a column with role: id must have type: id, this one is {self.type}")
+        _check_bounds(self.type, self.min, self.max)
         if self.min is not None and self.max is not None and self.min > self.max:  # type: ignore[operator]
             raise ValueError(f"min ({self.min}) must not exceed max ({self.max})")
         return self
@@ -197,6 +223,8 @@ class Contract(Section):
             raise ValueError(f"only {self.target.name!r} may have role: target")
         if self.target.kind == "continuous" and target.type not in NUMERIC:
             raise ValueError(f"target.kind is continuous, so {self.target.name!r} must be number or integer")
+        if self.target.kind != "continuous" and target.type not in ("category", "ordinal"):
+            raise ValueError(f"{self.target.name!r} holds classes: give it type: category, with quoted levels")
         if self.target.kind == "binary" and self.target.positive is None:
             raise ValueError("target.positive: a binary target needs the class whose probability is reported")
         for role in ("time", "group"):
@@ -205,8 +233,9 @@ class Contract(Section):
         if self.only("time") and self.only("group"):
             raise ValueError("name either a time or a group column: parts are split by one of them")
         for rule in self.eligibility:
-            if rule.column not in self.inputs:
-                raise ValueError(f"eligibility: {rule.column!r} is not an input column; those are {known}")
+            if rule.column not in self.stored or rule.column == self.target.name:
+                raise ValueError(f"eligibility: {rule.column!r} is no column that is kept; there are {known}")
+            _check_bounds(self.columns[rule.column].type, rule.min, rule.max)
         for name in sum((*self.derived.ratios, *self.derived.interactions), ()):
             if name not in self.features or self.features[name].type not in NUMERIC:
                 raise ValueError(f"derived: {name!r} is not a feature of type number or integer")
@@ -249,12 +278,15 @@ class Contract(Section):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the contract's meaning: comments and the order of keys do not change it."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """SHA-256 of the contract's meaning: comments, the order of keys and spelled-out defaults do not change it."""
+        return hashlib.sha256(self.model_dump_json(exclude_defaults=True).encode()).hexdigest()
+
+
+OLD_SCALARS = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "timestamp"))
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2 scalars: `yes`, `no` and dates stay text, as they stand in the data; a repeated key is an error."""
+    """YAML 1.2 scalars: `yes`, 007 and dates stay text, as they stand in the data; a repeated key is an error."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
@@ -266,10 +298,11 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [pair for pair in pairs if pair[0] not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp")]
+    first: [pair for pair in pairs if pair[0] not in OLD_SCALARS]
     for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile("^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789"))
 
 
 def load(path: Path = PATH) -> Contract:

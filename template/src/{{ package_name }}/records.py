@@ -120,6 +120,8 @@ def _text(value: Any) -> str | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     text = str(value).strip()
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("the text holds half a surrogate pair, which no file can store")
     return None if text.lower() in MISSING_TEXT else text
 
 
@@ -193,9 +195,7 @@ def _validator(column: Column, decimal: str) -> Callable[[Any], Value]:
 def _schema(column: Column) -> dict[str, Any]:
     kind = JSON_TYPES.get(column.type, "string")
     schema: dict[str, Any] = {"type": [kind, "null"] if column.nullable or not column.is_feature else kind}
-    if column.type == "datetime":
-        schema["format"] = "date-time"
-    if column.outside == "refuse":
+    if column.outside == "refuse" and column.is_feature:
         if column.levels:
             schema["enum"] = [*column.levels, *([None] if column.nullable else [])]
         bounds = {"minimum": column.min, "maximum": column.max}

@@ -3,19 +3,26 @@
 champion     the version in force
 challenger   a newer version that is not in force yet
 previous     the champion before this one, for a rollback
+
+The bundle of the champion is kept in artifacts/champion, for `make serve BUNDLE=artifacts/champion` and the image.
 """
 
+import shutil
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from mlflow import MlflowClient
+from mlflow import MlflowClient, set_tracking_uri
+from mlflow.artifacts import download_artifacts
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from . import contract as contracts
 from .artifacts import BUNDLE, GATE, RUN, read_json
 from .bundle import Bundle, BundleError
 from .settings import Environment
 
+NAME = str(__package__).replace("_", "-")
+IN_FORCE = Path("artifacts/champion")
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 
 
@@ -59,6 +66,16 @@ class Registry:
     def point(self, alias: str, version: str) -> None:
         self.client.set_registered_model_alias(self.name, alias, version)
 
+    def put_in_force(self, version: str) -> None:
+        """Fetch a version's bundle, verify it, and make it the champion."""
+        source = self.client.get_model_version(self.name, version).source
+        with TemporaryDirectory(dir=IN_FORCE.parent) as folder:
+            fetched = Path(download_artifacts(artifact_uri=source, dst_path=folder))
+            Bundle.load(fetched)
+            shutil.rmtree(IN_FORCE, ignore_errors=True)
+            shutil.copytree(fetched, IN_FORCE)
+        self.point(CHAMPION, version)
+
     def challenge(self) -> str:
         """Register the current bundle as challenger."""
         version = self.register().version
@@ -72,7 +89,7 @@ class Registry:
             return f"version {version} of {self.name!r} is the champion already"
         if champion:
             self.point(PREVIOUS, champion)
-        self.point(CHAMPION, version)
+        self.put_in_force(version)
         if self.holder(CHALLENGER) == version:
             self.client.delete_registered_model_alias(self.name, CHALLENGER)
         return f"version {version} of {self.name!r} is the champion" + (
@@ -84,7 +101,7 @@ class Registry:
         champion, previous = self.holder(CHAMPION), self.holder(PREVIOUS)
         if not champion or not previous:
             raise RegistryError(f"{self.name!r} has no previous champion to go back to")
-        self.point(CHAMPION, previous)
+        self.put_in_force(previous)
         self.point(PREVIOUS, champion)
         return f"version {previous} of {self.name!r} is the champion again, {champion} the previous one"
 
@@ -95,11 +112,12 @@ def main() -> None:
     if verb not in verbs:
         sys.exit(f"registry: say one of {', '.join(verbs)}")
     try:
-        registry = Registry(MlflowClient(Environment().mlflow_tracking_uri), contracts.load().problem.name)
+        set_tracking_uri(Environment().mlflow_tracking_uri)
+        registry = Registry(MlflowClient(), NAME)
         print(f"registry: {getattr(registry, verb)()}")
     except FileNotFoundError as error:
         sys.exit(f"registry: {error.filename} is missing: run `make pipeline` first")
-    except (RegistryError, BundleError, contracts.ContractError, MlflowException) as error:
+    except (RegistryError, BundleError, MlflowException) as error:
         sys.exit(f"registry: {error}")
 
 

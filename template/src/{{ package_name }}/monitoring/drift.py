@@ -9,7 +9,7 @@ import argparse
 import json
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,15 +20,17 @@ from evidently import DataDefinition, Dataset, Report
 from evidently.presets import DataDriftPreset
 
 from ..bundle import REFERENCE, Bundle, BundleError
-from ..contract import Contract
+from ..contract import Contract, Rule
 from ..modality import describe
-from ..records import Value, ineligible, parser
+from ..records import Parser, Value, ineligible, parser
 from ..serving import prediction_log
 from ..settings import DriftParams, Environment, ParamsError, load_params
 from ..source import SourceError, read_chunks, sniff
 
 NO_DRIFT, ERROR, TOO_LITTLE, DRIFT = 0, 1, 2, 3
 OUT = Path("artifacts/drift")
+COMMON_SHARE = 0.02
+POOLED = "(a rare level)"
 
 
 def compare(window: dict[str, list[Value]], bundle: Bundle, params: DriftParams, out: Path) -> dict[str, Any]:
@@ -40,6 +42,8 @@ def compare(window: dict[str, list[Value]], bundle: Bundle, params: DriftParams,
     kept = {name: reference.column(name).to_pylist() for name in reference.column_names}
     past, kinds = frame(kept, bundle.contract)
     present, _ = frame(window, bundle.contract)
+    for name in (name for name, kind in kinds.items() if kind == "categorical"):
+        past[name], present[name] = pool_rare(past[name], present[name])
     present = present.sample(min(len(present), params.window_rows), random_state=0)
     empty = [name for name in past if past[name].isna().all() or present[name].isna().all()]
     definition = DataDefinition(
@@ -78,6 +82,13 @@ def compare(window: dict[str, list[Value]], bundle: Bundle, params: DriftParams,
     return result
 
 
+def pool_rare(past: pd.Series, present: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Levels that are rare in the reference as one: chance alone moves each of a hundred small shares."""
+    shares = past.value_counts(normalize=True)
+    rare = shares.index[shares < COMMON_SHARE]
+    return past.mask(past.isin(rare), POOLED), present.mask(present.isin(rare), POOLED)
+
+
 def frame(columns: dict[str, list[Value]], contract: Contract) -> tuple[pd.DataFrame, dict[str, str]]:
     """What drift looks at, as Evidently takes it: the frame, and the kind of each column."""
     described = describe(columns, contract)
@@ -108,7 +119,7 @@ def file_records(path: Path, contract: Contract) -> Iterator[dict[str, Any]]:
     for chunk in read_chunks(sniff(path)):
         for record in chunk.to_dict("records"):
             raw = {str(name): value for name, value in record.items()}
-            if ineligible(rules, {name: parse(raw.get(name)) for name, parse in parsers.items()}) is None:
+            if _in_scope(raw, parsers, rules):
                 yield raw
 
 
@@ -117,6 +128,13 @@ class _Arguments(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(ERROR, f"drift: {message}\n")
+
+
+def _in_scope(raw: Mapping[str, Any], parsers: Mapping[str, Parser], rules: Sequence[Rule]) -> bool:
+    try:
+        return ineligible(rules, {name: parse(raw.get(name)) for name, parse in parsers.items()}) is None
+    except ValueError:
+        return False
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -14,8 +14,8 @@ from ..contract import NUMERIC, Contract
 from ..settings import EvaluationParams, Params, load_params
 from ..task import HIGHER_IS_BETTER, baseline_scores, cost, do_nothing, encode_target, measure
 from . import command
+from .metric import primary_metric
 from .table import columns_of, read_part, record_of, target_of
-from .tune import primary_metric
 
 LATENCY_RECORDS = 200
 QUARTILES = (0.25, 0.5, 0.75)
@@ -120,7 +120,8 @@ def importance(columns: dict[str, np.ndarray], y: np.ndarray, bundle: Bundle, pa
         Breiman (2001), Random Forests, section 10.
     """
     generator = np.random.default_rng(params.seed)
-    rows = generator.permutation(len(y))[: params.evaluation.importance_rows]
+    spread = np.linspace(0, len(y) - 1, min(len(y), params.evaluation.importance_rows)).round().astype(int)
+    rows = np.argsort(y, kind="stable")[spread]  # evenly over the target, so that no class is left out
     sample, truth = {name: values[rows] for name, values in columns.items()}, y[rows]
     metric = primary_metric(bundle.contract)
     sign = 1 if HIGHER_IS_BETTER[metric] else -1

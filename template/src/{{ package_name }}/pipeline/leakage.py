@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import TargetEncoder
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from ..contract import NUMERIC, Contract
@@ -35,34 +37,24 @@ def near_copies(frame: pd.DataFrame, contract: Contract, params: LeakageParams, 
 def lone_score(values: pd.Series, target: pd.Series, contract: Contract, seed: int) -> float:
     """How well one column predicts the target by itself; at most 1."""
     column = contract.columns[str(values.name)]
-    if column.type == "datetime":
-        numbers = values.astype("int64").where(values.notna()).astype("float64")
-    elif column.type in (*NUMERIC, "boolean"):
-        numbers = values.astype("float64")
-    else:
-        numbers = pd.Series(target_codes(values, target), index=values.index)
-    inputs = np.column_stack([numbers.fillna(numbers.min() - 1 if numbers.notna().any() else 0), values.isna()])
-    if contract.target.kind == "continuous":
-        return _r2(inputs, target.to_numpy(dtype=float), seed)
-    return _balanced_accuracy(inputs, target.astype(str).to_numpy(), seed)
+    continuous = contract.target.kind == "continuous"
+    leaf = {"min_samples_leaf": MINIMUM_LEAF, "random_state": seed}
+    tree = DecisionTreeRegressor(**leaf) if continuous else DecisionTreeClassifier(class_weight="balanced", **leaf)
+    if column.type in (*NUMERIC, "boolean", "datetime"):
+        inputs, model = as_numbers(values), tree
+    else:  # levels become their mean target, learned where the tree is, so that unseen ones tell nothing
+        inputs = values.astype(object).where(values.notna(), "").to_numpy().reshape(-1, 1)
+        model = make_pipeline(TargetEncoder(random_state=seed), tree)
+    truth = target.to_numpy(dtype=float) if continuous else target.astype(str).to_numpy()
+    predicted = cross_val_predict(model, inputs, truth, cv=FOLDS)
+    if continuous:
+        return float(1 - ((truth - predicted) ** 2).mean() / max(truth.var(), np.finfo(float).tiny))
+    return float(np.mean([(predicted[truth == label] == label).mean() for label in np.unique(truth)]))
 
 
-def target_codes(values: pd.Series, target: pd.Series) -> np.ndarray:
-    """Levels numbered in the order of their mean target, so that one cut can part them."""
-    numeric = pd.factorize(target)[0] if target.dtype.kind not in "fi" else target
-    means = pd.Series(numeric, index=values.index).groupby(values).mean()
-    return values.map(means.rank(method="first")).astype("float64").to_numpy()
-
-
-def _balanced_accuracy(inputs: np.ndarray, labels: np.ndarray, seed: int) -> float:
-    tree = DecisionTreeClassifier(
-        min_samples_leaf=MINIMUM_LEAF, max_depth=6, class_weight="balanced", random_state=seed
-    )
-    predicted = cross_val_predict(tree, inputs, labels, cv=FOLDS)
-    return float(np.mean([(predicted[labels == label] == label).mean() for label in np.unique(labels)]))
-
-
-def _r2(inputs: np.ndarray, target: np.ndarray, seed: int) -> float:
-    tree = DecisionTreeRegressor(min_samples_leaf=MINIMUM_LEAF, random_state=seed)
-    predicted = cross_val_predict(tree, inputs, target, cv=FOLDS)
-    return float(1 - ((target - predicted) ** 2).mean() / max(target.var(), np.finfo(float).tiny))
+def as_numbers(values: pd.Series) -> np.ndarray:
+    """A column's values, gaps below all of them, beside whether there is a gap. Shape (n, 2)."""
+    plain = values.astype("int64").where(values.notna()) if values.dtype.kind == "M" else values
+    numbers = plain.astype("float64")
+    lowest = numbers.min() if numbers.notna().any() else 0.0
+    return np.column_stack([numbers.fillna(lowest - 1), values.isna()])

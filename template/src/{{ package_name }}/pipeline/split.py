@@ -31,6 +31,7 @@ def split() -> None:
     table = read(CLEAN)
     parts = divide(table, contract, params.seed)
     refuse_overlap(table, parts, contract)
+    refuse_missing_classes(table, parts, contract)
     for name, rows in parts.items():
         write(table.take(rows), PARTS / f"{name}.parquet")
     counts = {name: len(rows) for name, rows in parts.items()}
@@ -73,10 +74,20 @@ def divide(table: pa.Table, contract: Contract, seed: int) -> Parts:
     if time := contract.only("time"):
         return _by_time(table.column(time).to_pandas(), contract)
     if group := contract.only("group"):
-        groups = table.column(group).to_pandas().fillna("").to_numpy()
+        groups = groups_of(table, group)
         return _twice(lambda part, share: _group_cut(part, groups, share, seed), rows, contract)
     classes = strata(labels_of(table, contract)) if contract.split.stratify else None
     return _twice(lambda part, share: _random_cut(part, classes, share, seed), rows, contract)
+
+
+def groups_of(table: pa.Table, group: str) -> np.ndarray:
+    """The group of each row. Raises PipelineError when one is missing."""
+    values = table.column(group)
+    if values.null_count:
+        raise PipelineError(
+            f"column {group!r}: a split by group needs a group in every row, {values.null_count} lack it"
+        )
+    return values.to_numpy()
 
 
 def _twice(cut, rows: np.ndarray, contract: Contract) -> Parts:  # type: ignore[no-untyped-def]
@@ -134,19 +145,33 @@ def refuse_overlap(table: pa.Table, parts: Parts, contract: Contract) -> None:
         raise PipelineError(f"the {' and '.join(empty)} part is empty: there are too few records or groups")
 
 
+def refuse_missing_classes(table: pa.Table, parts: Parts, contract: Contract) -> None:
+    """Every class must stand in every part, or it can neither be learned nor judged."""
+    if contract.target.kind == "continuous":
+        return
+    labels = table.column(contract.target.name).to_pandas()
+    for name, rows in parts.items():
+        absent = set(labels) - set(labels.iloc[rows])
+        if absent:
+            raise PipelineError(
+                f"target {contract.target.name!r}: no record of class {sorted(absent)[0]!r} is in the {name} part; "
+                "leave the class out, collect more of it, or stratify the split"
+            )
+
+
 def folds(
     table: pa.Table, contract: Contract, y: np.ndarray, count: int, seed: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Cross-validation of the training part in the way of the split: (rows to fit on, rows to score)."""
     rows = np.arange(table.num_rows)
     if time := contract.only("time"):
-        order = np.argsort(table.column(time).to_numpy(), kind="stable")
-        for earlier, later in TimeSeriesSplit(count).split(rows):
-            yield order[earlier], order[later]
+        moments, moment = np.unique(table.column(time).to_numpy(), return_inverse=True)
+        for earlier, later in TimeSeriesSplit(count).split(moments):  # rows of one moment stay together
+            yield np.flatnonzero(np.isin(moment, earlier)), np.flatnonzero(np.isin(moment, later))
         return
     classes, group = strata(y), contract.only("group")
     if group:
-        groups = table.column(group).to_pandas().fillna("").to_numpy()
+        groups = groups_of(table, group)
         splitter = StratifiedGroupKFold(count) if contract.split.stratify else GroupKFold(count)
         yield from splitter.split(rows, classes, groups)
     elif contract.split.stratify:

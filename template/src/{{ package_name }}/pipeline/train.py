@@ -22,8 +22,8 @@ from ..records import to_raw
 from ..settings import PARAMS, Params, load_params
 from ..task import HIGHER_IS_BETTER, Decision, baseline_scores, encode_target, fit_decision, measure, new_decision
 from . import PipelineError, command
+from .metric import primary_metric
 from .table import columns_of, read_part, target_of, write
-from .tune import primary_metric
 
 GOLDEN_RECORDS = 5
 
@@ -39,7 +39,10 @@ def train() -> None:
     fitted = fit_candidates(inputs, y, params)
     scores = {name: model.score(estimator, held_out) for name, estimator in fitted.items()}
     scores = {"dummy": baseline_scores(y, len(truth)), **scores}
-    measured = {name: measure(truth, found, undecided, contract.costs) for name, found in scores.items()}
+    measured = {
+        name: measure(truth, found, undecided, contract.costs, params.evaluation.precision_at)
+        for name, found in scores.items()
+    }
     chosen = best(measured, primary_metric(contract), params)
 
     decision = fit_decision(undecided, truth, scores[chosen], contract.costs, params.evaluation.coverage)
@@ -102,7 +105,7 @@ def export(
 def golden_records(bundle: Bundle, fitting: pa.Table) -> tuple[Golden, ...]:
     """Raw records with the scores that the bundle gives them, fewest gaps first."""
     contract = bundle.contract
-    shown = [*contract.features, *(rule.column for rule in contract.eligibility)]
+    shown = [*contract.features, *contract.with_role("time"), *(rule.column for rule in contract.eligibility)]
     gaps = np.sum([fitting.column(name).is_null().to_numpy() for name in contract.features], axis=0)
     golden = []
     for row in np.argsort(gaps, kind="stable")[:GOLDEN_RECORDS].tolist():
@@ -112,9 +115,14 @@ def golden_records(bundle: Bundle, fitting: pa.Table) -> tuple[Golden, ...]:
 
 
 def compare(exported: np.ndarray, native: np.ndarray, truth: np.ndarray) -> float:
-    """Largest difference on any validation row: in probability, or relative to the spread of a numeric target."""
-    unit = 1.0 if native.shape[1] > 1 else float(truth.std()) or 1.0
-    return float(np.abs(exported - native).max() / unit)
+    """Largest difference on any validation row: in probability, or relative to the spread of a numeric target.
+
+    A graph answers in float32: of a value far from zero, what that type cannot hold is no disagreement.
+    """
+    if native.shape[1] > 1:
+        return float(np.abs(exported - native).max())
+    resolution = 4 * np.finfo(np.float32).eps * np.abs(native)
+    return float(np.maximum(np.abs(exported - native) - resolution, 0).max() / (truth.std() or 1.0))
 
 
 def lineage() -> dict[str, str]:

@@ -16,8 +16,9 @@ from ..artifacts import TUNING, write_json
 from ..contract import Contract
 from ..modality import Encoder, Inputs
 from ..settings import Params, load_params
-from ..task import DEFAULT_METRIC, HIGHER_IS_BETTER, Decision, measure, new_decision
+from ..task import DEFAULT_METRIC, HIGHER_IS_BETTER, Decision, measure, new_decision, strata
 from . import PipelineError, command
+from .metric import primary_metric
 from .split import folds, labels_of
 from .table import columns_of, read_part, target_of
 
@@ -68,20 +69,13 @@ def search(
     return study
 
 
-def primary_metric(contract: Contract) -> str:
-    """The metric candidates compete on. Raises PipelineError when the contract names one that does not exist."""
-    metric = contract.acceptance.metric or DEFAULT_METRIC
-    if metric not in HIGHER_IS_BETTER:
-        known = ", ".join(HIGHER_IS_BETTER)
-        raise PipelineError(f"contract.yaml: acceptance.metric: found {metric!r}, allowed are {known}")
-    return metric
-
-
 def prepare(train: pa.Table, contract: Contract, params: Params) -> list[Fold]:
     """Encode each fold with what its own fitting part taught; trials then share the work."""
     y = labels_of(train, contract)
     prepared = []
     for fitting, scoring in folds(train, contract, y, params.tune.folds, params.seed):
+        if len(np.unique(strata(y[fitting]))) < len(np.unique(strata(y))) and contract.target.kind != "continuous":
+            raise PipelineError("a class is missing from a fold: lower tune.folds, or leave the rare class out")
         columns, held_out = columns_of(train.take(fitting)), columns_of(train.take(scoring))
         encoder = Encoder.fit(columns, contract, params.features)
         prepared.append((encoder.encode(columns), y[fitting], encoder.encode(held_out), y[scoring]))

@@ -55,7 +55,8 @@ def _add_predict(app: FastAPI, predictor: Predictor, log: PredictionLog) -> None
         answers = predictor.predict(records)
         for record, found in zip(records, answers, strict=True):
             found |= {"prediction_id": uuid.uuid4().hex, "model_version": predictor.version}
-            log.append(found["prediction_id"], predictor.version, predictor.loggable(record), found)
+            shown = {name: value for name, value in found.items() if name not in predictor.ids}
+            log.append(found["prediction_id"], predictor.version, predictor.loggable(record), shown)
         return answers
 
     @app.post("/predict", response_model=answer_type, responses=RESPONSES, tags=["predict"])

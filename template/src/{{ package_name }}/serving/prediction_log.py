@@ -1,13 +1,18 @@
 """What was asked and what was answered, for drift and audits: a SQLite file written off the request path."""
 
 import json
+import logging
 import queue
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
+from heapq import nlargest
 from pathlib import Path
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS predictions (
@@ -24,7 +29,7 @@ BATCH = 500
 
 
 class PredictionLog:
-    """Appends predictions in batches from a thread of its own; when the queue is full it drops and counts."""
+    """Appends predictions in batches from a thread of its own; what cannot be written is dropped and counted."""
 
     def __init__(self, path: Path) -> None:
         """Raises OSError or sqlite3.Error when the file cannot be written: a service must say so at its start."""
@@ -57,20 +62,25 @@ class PredictionLog:
             while len(rows) < BATCH and not self._queue.empty():
                 rows.append(self._queue.get())
             open_ = None not in rows
-            with connection:
-                connection.executemany(INSERT, [row for row in rows if row is not None])
+            kept = [row for row in rows if row is not None]
+            try:
+                with connection:
+                    connection.executemany(INSERT, kept)
+            except sqlite3.Error as error:  # a full disk or a lock: predictions go on, and the loss is counted
+                self.dropped += len(kept)
+                log.error("%d predictions could not be logged: %s", len(kept), error)
         connection.close()
 
 
 def read(path: Path, most: int) -> Iterator[dict[str, Any]]:
-    """The newest records of a log, as raw records; `path` is a file or a folder of such files."""
-    files = sorted(path.glob("*.db")) if path.is_dir() else [path]
-    for file in files:
-        connection = sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)
-        query = "SELECT record FROM predictions ORDER BY predicted_at DESC LIMIT ?"
-        for (record,) in connection.execute(query, (most,)):
-            yield json.loads(record)
-        connection.close()
+    """The newest records of a log, newest first, as raw records; `path` is a file or a folder of such files."""
+    found: list[tuple[str, str]] = []
+    for file in sorted(path.glob("*.db")) if path.is_dir() else [path]:
+        # rw, not ro: a service that was killed leaves a journal, which the next reader has to roll back
+        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=rw", uri=True)) as connection:
+            query = "SELECT predicted_at, record FROM predictions ORDER BY predicted_at DESC LIMIT ?"
+            found = nlargest(most, [*found, *connection.execute(query, (most,))])
+    return (json.loads(record) for _, record in found)
 
 
 def _json(content: dict[str, Any]) -> str:

@@ -35,7 +35,7 @@ class Predictor:
         if len(records) == 1:
             scores = self.bundle.scores_one(records[0])
         else:
-            names = self.contract.features
+            names = self.contract.inputs
             scores = self.bundle.scores({name: [record[name] for record in records] for name in names})
         return [
             {**{name: record[name] for name in self.ids}, **answer}

@@ -32,6 +32,7 @@ HIGHER_IS_BETTER = {
     "brier": False,
     "cost_per_record": False,
 }
+PRIMARY_METRICS = tuple(HIGHER_IS_BETTER)
 PARITY_UNIT = "probability"
 EXPLAINED = {  # name and meaning for readers of the report
     "accuracy": ("Accuracy", "share of records that get the right class"),

@@ -42,6 +42,7 @@ CAPTIONS = {  # how to read each of `plots`
     "Residuals": "What the prediction missed, by its size; a slope or a funnel is something left to learn.",
     "Distribution of residuals": "How many records are missed by how much, and in which direction.",
 }
+PRIMARY_METRICS = ("rmse", "mae", "r2", "mape", "cost_per_record")  # an interval is the same for every candidate
 PARITY_UNIT = "share of the target's standard deviation"
 
 

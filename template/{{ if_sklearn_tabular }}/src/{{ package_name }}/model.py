@@ -15,6 +15,7 @@ from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
 
 from .estimators import ESTIMATORS, OUTPUT, scores_of
 from .modality import Inputs
+from .settings import ParamsError
 
 LINEAR_BASELINE = "linear"
 LIBRARIES = ("scikit-learn", "skl2onnx")
@@ -25,14 +26,14 @@ def build(name: str, hyperparameters: Mapping[str, Any], class_weight: str | Non
     """A candidate of params.yaml, not yet fitted.
 
     Raises:
-        ValueError: when no such candidate exists or a hyperparameter is not its own.
+        ParamsError: when no such candidate exists or a hyperparameter is not its own.
     """
     if name not in ESTIMATORS:
-        raise ValueError(f"params.yaml: model.candidates: no {name!r}; there are {', '.join(ESTIMATORS)}")
+        raise ParamsError(f"params.yaml: model.candidates: no {name!r}; there are {', '.join(ESTIMATORS)}")
     try:
         return ESTIMATORS[name](seed=seed, class_weight=class_weight, **hyperparameters)
     except TypeError as error:
-        raise ValueError(f"params.yaml: model.candidates.{name}: {error}") from None
+        raise ParamsError(f"params.yaml: model.candidates.{name}: {error}") from None
 
 
 def fit(estimator: Any, inputs: Inputs, y: np.ndarray) -> Any:

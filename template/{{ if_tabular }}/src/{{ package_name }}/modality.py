@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from .contract import NUMERIC, Column, Contract
+from .contract import NUMERIC, Column, Contract, ContractError
 
 Columns = Mapping[str, Any]  # column name -> list or array of typed values, None or NaN for missing
 Record = Mapping[str, Any]  # column name -> one typed value
@@ -308,7 +308,7 @@ class Encoder(State):
         derived = [Numeric.fit(quantity, columns, params) for quantity in pairs]
         encodings += [encoding for encoding in derived if encoding]
         if not encodings:
-            raise ValueError(f"no feature is left to learn from: {dropped}")
+            raise ContractError(f"no feature is left to learn from: {dropped}")
         return cls(encodings=tuple(encodings), dropped=dropped)
 
     def encode(self, columns: Columns) -> Inputs:
