@@ -208,7 +208,7 @@ def record_model(contract: Contract, example: Mapping[str, Any] | None = None) -
     """The request model: one field per input column under the column's own name, however unlike an identifier.
 
     `model_dump(by_alias=True)` of an instance gives the typed record. Columns that are no features (ids, PII, the
-    group) are optional; unknown fields are refused.
+    group) are optional, the target may be there and is not used; unknown fields are refused.
     """
     fields: dict[str, Any] = {}
     for number, (name, column) in enumerate(contract.inputs.items()):
@@ -217,5 +217,7 @@ def record_model(contract: Contract, example: Mapping[str, Any] | None = None) -
         ]
         default = None if column.nullable or not column.is_feature else ...
         fields[f"column_{number}"] = (kind, Field(default, alias=name))
+    known = WithJsonSchema({"description": "the outcome, where it is already known; not used"})
+    fields["outcome"] = (Annotated[Any, known], Field(None, alias=contract.target.name, exclude=True))
     config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [dict(example)]} if example else {})
     return create_model("Record", __config__=config, **fields)

@@ -12,6 +12,8 @@ from ..settings import ParamsError
 # of boosted trees take minutes instead of a second. OpenMP reads this once, before the first import of a stage.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+INTERRUPTED = 130  # what a shell gives for Ctrl-C
+
 
 class PipelineError(Exception):
     """A stage must stop; the message names the column or file, what was found and what to do."""
@@ -23,3 +25,6 @@ def command(stage: Callable[[], None]) -> None:
         stage()
     except (PipelineError, ContractError, ParamsError, BundleError) as error:
         sys.exit(f"{stage.__name__}: {error}")
+    except KeyboardInterrupt:
+        print(f"{stage.__name__}: stopped; `make pipeline` goes on from here", file=sys.stderr)
+        sys.exit(INTERRUPTED)

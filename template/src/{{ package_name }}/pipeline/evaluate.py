@@ -10,7 +10,7 @@ from tqdm import tqdm
 from .. import contract as contracts
 from ..artifacts import BUNDLE, EVALUATION, TEST_SCORES, write_json
 from ..bundle import Bundle
-from ..contract import NUMERIC, Contract
+from ..contract import NUMERIC, Contract, Costs
 from ..settings import EvaluationParams, Params, load_params
 from ..task import HIGHER_IS_BETTER, baseline_scores, cost, do_nothing, encode_target, measure
 from . import command
@@ -150,6 +150,7 @@ def costs(y: np.ndarray, train_y: np.ndarray, scores: np.ndarray, bundle: Bundle
     with_model = cost(y, bundle.decision.choose(scores), bundle.decision, prices)
     return {
         "currency": prices.currency,
+        "stated": prices.model_copy(update={"currency": Costs().currency}) != Costs(),
         "policy": policy,
         "without_model": without,
         "with_model": with_model,

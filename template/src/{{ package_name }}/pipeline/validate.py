@@ -11,6 +11,7 @@ from ..contract import Column, Contract
 from ..settings import load_params
 from . import PipelineError, command
 from .leakage import near_copies
+from .metric import primary_metric
 from .table import read
 
 EXAMPLES = 5
@@ -18,6 +19,7 @@ EXAMPLES = 5
 
 def validate() -> None:
     contract, params = contracts.load(), load_params()
+    primary_metric(contract)  # a wrong name would else be found after the search
     frame = read(CLEAN).to_pandas()
     refused, accepted = outside_values(frame, contract)
     violations = [*size(frame, contract), *completeness(frame, contract), *refused, *freshness(frame, contract)]

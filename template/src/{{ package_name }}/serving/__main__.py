@@ -1,5 +1,6 @@
 """Serve the bundle at HOST and PORT: `python -m <package>.serving`."""
 
+import socket
 import sqlite3
 import sys
 
@@ -21,9 +22,13 @@ def main() -> None:
         sys.exit(f"serve: {error}")
     except (OSError, sqlite3.Error) as error:
         sys.exit(f"serve: the prediction log {environment.prediction_log} cannot be written: {error}")
+    try:
+        listener = socket.create_server((environment.host, environment.port))
+    except OSError as error:
+        sys.exit(f"serve: {environment.host}:{environment.port} cannot be used ({error}): try PORT=8001")
     print(f"serve: model {predictor.version} at http://{environment.host}:{environment.port}/docs", flush=True)
     app = create_app(predictor, log)
-    uvicorn.run(app, host=environment.host, port=environment.port, log_level="warning")
+    uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
 
 
 if __name__ == "__main__":

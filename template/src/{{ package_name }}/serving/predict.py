@@ -14,10 +14,12 @@ TIMEOUT_S = 30
 
 def main() -> None:
     environment = Environment()
-    if len(sys.argv) > 1:
-        record = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    else:
-        record = json.loads((environment.bundle / MANIFEST).read_text(encoding="utf-8"))["golden"][0]["record"]
+    file = Path(sys.argv[1]) if len(sys.argv) > 1 else environment.bundle / MANIFEST
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        sys.exit(f"predict: {file} is no JSON file that can be read: {error}")
+    record = content if len(sys.argv) > 1 else content["golden"][0]["record"]
     url = f"http://{environment.host}:{environment.port}/predict"
     print(f"POST {url}\n{json.dumps(record, indent=2, ensure_ascii=False)}\n")
     request = Request(url, json.dumps(record).encode(), {"Content-Type": "application/json"})
