@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import cross_val_predict
+from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import TargetEncoder
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -44,7 +44,7 @@ def lone_score(values: pd.Series, target: pd.Series, contract: Contract, seed: i
         inputs, model = as_numbers(values), tree
     else:  # levels become their mean target, learned where the tree is, so that unseen ones tell nothing
         inputs = values.astype(object).where(values.notna(), "").to_numpy().reshape(-1, 1)
-        model = make_pipeline(TargetEncoder(random_state=seed), tree)
+        model = make_pipeline(TargetEncoder(cv=KFold(FOLDS, shuffle=True, random_state=seed)), tree)
     truth = target.to_numpy(dtype=float) if continuous else target.astype(str).to_numpy()
     predicted = cross_val_predict(model, inputs, truth, cv=FOLDS)
     if continuous:
