@@ -48,7 +48,7 @@ def install_copier() -> None:
 def render() -> None:
     """A new project; the environment of an earlier demo stays, `make setup` brings it up to date."""
     for path in PROJECT.glob("*") if PROJECT.exists() else []:
-        if path.name != ".venv":
+        if path.name not in (".venv", "uv.lock"):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     for name in (".git", ".dvc"):
         shutil.rmtree(PROJECT / name, ignore_errors=True)
