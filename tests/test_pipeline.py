@@ -214,6 +214,14 @@ def test_a_run_says_where_it_came_from(trained: Render) -> None:
     assert "bundle/model.onnx" in files
 
 
+def test_a_run_on_edited_code_says_so(trained_copy: Render) -> None:
+    project = trained_copy(task="classification")
+    file = project / "src/customer_model/pipeline/train.py"
+    file.write_text(file.read_text() + "\n# edited\n")
+    run(project, "python", "-m", "customer_model.pipeline.train")
+    assert result(project, "bundle/bundle.json")["lineage"]["git_sha"].endswith("-dirty")
+
+
 def test_a_failed_gate_fails_after_the_report_and_is_not_promoted(trained_copy: Render) -> None:
     project = trained_copy(task="classification")
     rewrite(project / "contract.yaml", lambda contract: contract["acceptance"].update(minimum=0.999))

@@ -138,12 +138,16 @@ def lineage() -> dict[str, str]:
 
 
 def git_sha() -> str:
-    """The commit, with "-dirty" when tracked files differ from it; "none" before the first commit."""
-    described = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    return described.stdout.strip() or "none"
+    """The commit, with "-dirty" when files differ from it; "none" before the first commit.
+
+    dvc.lock and data/raw.dvc do not count: the pipeline itself writes them, and data_sha256 tells the data.
+    """
+    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    if head.returncode != 0:
+        return "none"
+    counted = ["--", ".", ":!dvc.lock", ":!data"]
+    changed = subprocess.run(["git", "diff", "--quiet", "HEAD", *counted], check=False).returncode != 0
+    return head.stdout.strip() + "-dirty" * changed
 
 
 def record(
