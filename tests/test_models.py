@@ -1,0 +1,47 @@
+"""Every estimator that params.yaml can name is exported faithfully; one that has no export is refused by name."""
+
+import pytest
+from conftest import TASKS, Render, run
+
+PARITY = """
+import pathlib, sys
+import numpy as np, onnxruntime
+from customer_model import model
+from customer_model.estimators import ESTIMATORS
+generator = np.random.default_rng(0)
+features = generator.normal(size=(400, 6)).astype(np.float32)
+signal = features[:, 0] + features[:, 1] * features[:, 2]
+y = signal if sys.argv[1] == "regression" else np.digitize(signal, [-1, 1])
+for name in ESTIMATORS:
+    fitted = model.fit(model.build(name, {}, None, seed=0), {"features": features}, y)
+    output = model.export(fitted, {"features": features}, pathlib.Path(sys.argv[2]))
+    found = onnxruntime.InferenceSession(sys.argv[2]).run([output], {"features": features})[0]
+    error = np.abs(found - model.score(fitted, {"features": features})).max() / (1 if found.shape[1] > 1 else y.std())
+    print(name, error)
+    assert error <= 1e-5, (name, error)
+"""
+
+REFUSED = """
+import pathlib, sys
+import numpy as np
+from sklearn.semi_supervised import LabelSpreading
+from customer_model import model
+features = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
+fitted = LabelSpreading().fit(features, features[:, 0] > 0)
+try:
+    model.export(fitted, {"features": features}, pathlib.Path(sys.argv[1]))
+except ValueError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_candidate_is_exported_faithfully(render: Render, task: str, tmp_path) -> None:
+    shown = run(render(task=task), "python", "-W", "ignore", "-c", PARITY, task, str(tmp_path / "model.onnx")).stdout
+    assert [line.split()[0] for line in shown.splitlines()] == ["linear", "forest", "boosting", "svm", "stack"]
+
+
+def test_an_estimator_without_export_is_refused_by_name(render: Render, tmp_path) -> None:
+    shown = run(render(), "python", "-c", REFUSED, str(tmp_path / "model.onnx")).stdout
+    assert "LabelSpreading cannot be exported to ONNX" in shown
+    assert "linear, forest, boosting" in shown
