@@ -38,7 +38,10 @@ def build(name: str, hyperparameters: Mapping[str, Any], class_weight: str | Non
 
 def fit(estimator: Any, inputs: Inputs, y: np.ndarray) -> Any:
     """Fit on inputs of n records and targets (n,); gives the fitted estimator."""
-    return estimator.fit(inputs["features"], y)
+    fitted = estimator.fit(inputs["features"], y)
+    if "n_jobs" in fitted.get_params(deep=False):
+        fitted.set_params(n_jobs=1)  # threads add up the votes of trees in any order: one gives the same bits each time
+    return fitted
 
 
 def score(estimator: Any, inputs: Inputs) -> np.ndarray:
