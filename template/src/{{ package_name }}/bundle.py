@@ -3,7 +3,7 @@
     model.onnx         the graph: encoded inputs to scores
     encoder.json       what the encoder learned from the training part
     contract.yaml      the contract the model was trained under
-    reference.parquet  training records that drift is measured against
+    reference.parquet  what drift looks at, of training records
     bundle.json        names, decision, golden records, lineage
     SHA256SUMS         the digest of each file above, as `sha256sum --check` reads it
 
@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from . import contract as contracts
 from .contract import Contract, mistakes_of
 from .modality import Columns, Encoder, Inputs, Record
+from .runtime import session
 from .task import Decision
 
 FORMAT = 1
@@ -36,6 +37,7 @@ MODEL, ENCODER, CONTRACT, REFERENCE, MANIFEST = FILES = (
     "bundle.json",
 )
 SUMS = "SHA256SUMS"
+EMBEDDING = "embedding"  # second output of a graph that has one
 MAX_BYTES = 2 * 1024**3
 GOLDEN_TOLERANCE = 1e-5
 
@@ -94,7 +96,7 @@ class Bundle:
             raise BundleError(f"bundle {path}: does not fit this version of the code: {error}") from None
         if contract.digest != manifest.contract_digest:
             raise BundleError(f"bundle {path}: was trained under another contract than the one it holds")
-        bundle = cls(path, manifest, contract, encoder, _session(path / MODEL, threads))
+        bundle = cls(path, manifest, contract, encoder, session(path / MODEL, threads))
         found = {port.name for port in bundle.session.get_inputs()}
         if found != set(manifest.inputs):
             raise BundleError(f"bundle {path}: {MODEL} takes {sorted(found)}, {MANIFEST} says {manifest.inputs}")
@@ -109,7 +111,21 @@ class Bundle:
         return self.run(self.encoder.encode_one(record))
 
     def run(self, inputs: Inputs) -> np.ndarray:
-        return self.session.run([self.manifest.output], inputs)[0].astype(np.float64)
+        return self.infer(inputs)[0]
+
+    def infer(self, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
+        """Inputs of n records -> scores, and the leading components of the model's embedding (n, k); k may be 0."""
+        outputs = [port.name for port in self.session.get_outputs() if port.name in (self.manifest.output, EMBEDDING)]
+        found = dict(zip(outputs, self.session.run(outputs, inputs), strict=True))
+        scores = found[self.manifest.output].astype(np.float64)
+        return scores, found.get(EMBEDDING, np.empty((len(scores), 0)))
+
+    def describe(self, columns: Columns, embedding: np.ndarray | None = None) -> dict[str, list[Any]]:
+        """What drift looks at, column by column: `embedding` is what `infer` gave for these records."""
+        if embedding is None:
+            embedding = self.infer(self.encoder.encode(columns))[1]
+        components = {f"embedding {place + 1}": part.tolist() for place, part in enumerate(embedding.T)}
+        return self.encoder.describe(columns, self.contract) | components
 
 
 def save(
@@ -176,12 +192,3 @@ def _verify(path: Path) -> None:
     for name, line in zip(FILES, listed, strict=True):
         if line != f"{digest(path / name)}  {name}\n".encode():
             raise BundleError(f"bundle {path}: {name} is not the file that was saved, or {SUMS} was altered")
-
-
-def _session(file: Path, threads: int) -> onnxruntime.InferenceSession:
-    """One thread a request and no spinning: a server's cores belong to its requests."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])

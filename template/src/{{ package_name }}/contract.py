@@ -17,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 PATH = Path("contract.yaml")
 
 Kind = Literal["binary", "multiclass", "continuous"]
-Type = Literal["number", "integer", "category", "ordinal", "datetime", "boolean", "id", "ignored"]
+Type = Literal["number", "integer", "category", "ordinal", "datetime", "boolean", "text", "image", "id", "ignored"]
 Role = Literal["feature", "id", "target", "time", "group", "sensitive", "pii"]
 NUMERIC: tuple[Type, ...] = ("number", "integer")
 
@@ -76,6 +76,7 @@ class Source(Section):
     delimiter: str = Field(",", min_length=1, max_length=1)
     decimal: Literal[".", ","] = "."
     encoding: str = "utf-8"
+    files: tuple[str, ...] = Field((), description="columns that name files, relative to the folder of `path`")
     url: str = Field("", description="SQLAlchemy URL; ${NAME} is taken from the environment")
     query: str = Field("", description="table name or SELECT statement")
 
@@ -227,6 +228,9 @@ class Contract(Section):
             raise ValueError(f"{self.target.name!r} holds classes: give it type: category, with quoted levels")
         if self.target.kind == "binary" and self.target.positive is None:
             raise ValueError("target.positive: a binary target needs the class whose probability is reported")
+        for name in self.source.files:
+            if name not in self.columns:
+                raise ValueError(f"source.files: no column {name!r}; there are {known}")
         for role in ("time", "group"):
             if len(self.with_role(role)) > 1:
                 raise ValueError(f"at most one column may have role: {role}, found {self.with_role(role)}")

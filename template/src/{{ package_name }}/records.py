@@ -1,11 +1,13 @@
 """Raw records to typed values: the one place that knows how a value of each type is written.
 
 Ingest, the service and batch scoring all parse here, so a record means the same to each of them. Typed values are
-float (number, integer, boolean as bool), str (category, ordinal, id), datetime (naive UTC) and None for missing.
+float (number, integer, boolean as bool), str (category, ordinal, text, id), datetime (naive UTC), bytes (image) and None
+for missing. How texts and images are read is for `modality` to say.
 """
 
 import math
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,9 +15,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 
-from .contract import NUMERIC, Column, Contract, Rule
+from .contract import NUMERIC, Column, Contract, ContractError, Rule
+from .modality import FEATURE_TYPES, PARSERS
 
-Value = float | str | bool | datetime | None
+Value = float | str | bool | datetime | bytes | None
 Parser = Callable[[Any], Value]
 
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "nil", "-", "--", "?", "nat", "<na>"})
@@ -39,7 +42,20 @@ def parser(column: Column, decimal: str = ".") -> Parser:
         return _boolean
     if column.type == "datetime":
         return lambda value: _datetime(value, column.format)
+    if column.type in PARSERS:
+        return PARSERS[column.type]
     return _opaque if column.type == "ignored" else _text
+
+
+def check_features(contract: Contract) -> None:
+    """Raises ContractError for a feature that this project's models cannot take."""
+    for name, column in contract.features.items():
+        if column.type not in FEATURE_TYPES:
+            known = ", ".join(FEATURE_TYPES)
+            raise ContractError(
+                f"column {name!r}: features of this project are {known}, found {column.type}: give it role: sensitive to "
+                "report quality by it, or type: ignored"
+            )
 
 
 def _is_missing(value: Any) -> bool:
@@ -131,6 +147,8 @@ def to_raw(contract: Contract, record: Mapping[str, Value]) -> dict[str, Any]:
 
 
 def _raw(column: Column, value: Any) -> Any:
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
     if isinstance(value, datetime):
         whole_day = value == datetime(value.year, value.month, value.day)
         return value.strftime(column.format) if column.format else (value.date() if whole_day else value).isoformat()
@@ -195,6 +213,8 @@ def _validator(column: Column, decimal: str) -> Callable[[Any], Value]:
 def _schema(column: Column) -> dict[str, Any]:
     kind = JSON_TYPES.get(column.type, "string")
     schema: dict[str, Any] = {"type": [kind, "null"] if column.nullable or not column.is_feature else kind}
+    if column.type == "image":
+        schema["contentEncoding"] = "base64"
     if column.outside == "refuse" and column.is_feature:
         if column.levels:
             schema["enum"] = [*column.levels, *([None] if column.nullable else [])]
@@ -210,6 +230,7 @@ def record_model(contract: Contract, example: Mapping[str, Any] | None = None) -
     `model_dump(by_alias=True)` of an instance gives the typed record. Columns that are no features (ids, PII, the
     group) are optional, the target may be there and is not used; unknown fields are refused.
     """
+    check_features(contract)
     fields: dict[str, Any] = {}
     for number, (name, column) in enumerate(contract.inputs.items()):
         kind = Annotated[

@@ -27,7 +27,7 @@ class Section(BaseModel):
 
 class TuneParams(Section):
     trials: int = Field(8, ge=1, description="per candidate")
-    folds: int = Field(3, ge=2)
+    folds: int = Field(3, ge=1, description="1: one held-out fifth of the training part")
     timeout_s: float = Field(600, gt=0, description="for all candidates together")
 
 
@@ -35,7 +35,13 @@ class ModelParams(Section):
     """Candidates by name; each hyperparameter is a value, a range {low, high, log} or {choices: [...]}."""
 
     class_weight: str | None = None
+    shared: dict[str, Any] = Field({}, description="hyperparameters of every candidate that does not name its own")
     candidates: dict[str, dict[str, Any]]
+
+    @property
+    def spaces(self) -> dict[str, dict[str, Any]]:
+        """The whole search space of each candidate."""
+        return {name: self.shared | own for name, own in self.candidates.items()}
 
 
 class EvaluationParams(Section):

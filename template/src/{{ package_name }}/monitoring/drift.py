@@ -7,21 +7,23 @@ Exit status: 0 no drift, 3 drift, 2 too few records to say, 1 an error. Writes d
 
 import argparse
 import json
+import random
 import sqlite3
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 from evidently import DataDefinition, Dataset, Report
 from evidently.presets import DataDriftPreset
 
 from ..bundle import REFERENCE, Bundle, BundleError
 from ..contract import Contract, Rule
-from ..modality import describe
 from ..records import Parser, Value, ineligible, parser
 from ..serving import prediction_log
 from ..settings import DriftParams, Environment, ParamsError, load_params
@@ -29,22 +31,27 @@ from ..source import SourceError, read_chunks, sniff
 
 NO_DRIFT, ERROR, TOO_LITTLE, DRIFT = 0, 1, 2, 3
 OUT = Path("artifacts/drift")
+EPOCH = datetime(1970, 1, 1)
 COMMON_SHARE = 0.02
 POOLED = "(a rare level)"
 
 
-def compare(window: dict[str, list[Value]], bundle: Bundle, params: DriftParams, out: Path) -> dict[str, Any]:
+def compare(window: Mapping[str, list[Any]], bundle: Bundle, params: DriftParams, out: Path) -> dict[str, Any]:
     """Measure each column's distance from the reference and write the report.
 
     Numbers: Wasserstein distance in standard deviations of the reference. Categories: Jensen-Shannon distance.
+
+    Args:
+        window: what `Bundle.describe` gives, or what the service logged of it.
     """
     reference = pq.read_table(bundle.path / REFERENCE)
-    kept = {name: reference.column(name).to_pylist() for name in reference.column_names}
-    past, kinds = frame(kept, bundle.contract)
-    present, _ = frame(window, bundle.contract)
+    kinds = {field.name: "categorical" if pa.types.is_string(field.type) else "numerical" for field in reference.schema}
+    past = pd.DataFrame({name: as_series(reference.column(name).to_pylist(), kind) for name, kind in kinds.items()})
+    rows = len(next(iter(window.values())))
+    gaps = [None] * rows  # a log that another model wrote may lack a column
+    present = pd.DataFrame({name: as_series(window.get(name, gaps), kind) for name, kind in kinds.items()})
     for name in (name for name, kind in kinds.items() if kind == "categorical"):
         past[name], present[name] = pool_rare(past[name], present[name])
-    present = present.sample(min(len(present), params.window_rows), random_state=0)
     empty = [name for name in past if past[name].isna().all() or present[name].isna().all()]
     definition = DataDefinition(
         numerical_columns=[name for name, kind in kinds.items() if kind == "numerical" and name not in empty],
@@ -89,14 +96,27 @@ def pool_rare(past: pd.Series, present: pd.Series) -> tuple[pd.Series, pd.Series
     return past.mask(past.isin(rare), POOLED), present.mask(present.isin(rare), POOLED)
 
 
-def frame(columns: dict[str, list[Value]], contract: Contract) -> tuple[pd.DataFrame, dict[str, str]]:
-    """What drift looks at, as Evidently takes it: the frame, and the kind of each column."""
-    described = describe(columns, contract)
-    kinds = {name: kind for name, (kind, _) in described.items()}
-    types = {"numerical": "float64", "categorical": "object"}
-    return pd.DataFrame(
-        {name: pd.Series(values, dtype=types[kinds[name]]) for name, (_, values) in described.items()}
-    ), kinds
+def as_series(values: list[Any], kind: str) -> pd.Series:
+    """A column as Evidently takes it; dates, which a log holds as text, become days."""
+    if kind == "categorical":
+        return pd.Series(values, dtype="object")
+    present = [value for value in values if value is not None]
+    if present and isinstance(present[0], (str, datetime)):
+        return (pd.to_datetime(pd.Series(values), format="ISO8601") - EPOCH) / pd.Timedelta(days=1)
+    return pd.Series(values, dtype="float64")
+
+
+def sampled(columns: dict[str, list[Value]], most: int) -> dict[str, list[Value]]:
+    """At most so many records, drawn at random: describing them can be costly."""
+    rows = len(next(iter(columns.values())))
+    kept = sorted(random.Random(0).sample(range(rows), min(rows, most)))
+    return {name: [values[row] for row in kept] for name, values in columns.items()}
+
+
+def transposed(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Logged records as columns; a field that an earlier model's records lack is missing."""
+    names = dict.fromkeys(name for record in records for name in record)
+    return {name: [record.get(name) for record in records] for name in names}
 
 
 def typed(records: Iterator[dict[str, Any]], contract: Contract) -> dict[str, list[Value]]:
@@ -140,14 +160,16 @@ def _in_scope(raw: Mapping[str, Any], parsers: Mapping[str, Parser], rules: Sequ
 def run(arguments: argparse.Namespace) -> int:
     params, bundle = load_params().drift, Bundle.load(Environment().bundle)
     if arguments.data:
-        records = file_records(arguments.data, bundle.contract)
+        raw = islice(file_records(arguments.data, bundle.contract), 20 * params.window_rows)
+        columns = sampled(typed(raw, bundle.contract), params.window_rows)
+        rows = len(next(iter(columns.values())))
     else:
-        records = prediction_log.read(arguments.log or Environment().prediction_log, params.window_rows)
-    window = typed(islice(records, 20 * params.window_rows), bundle.contract)
-    rows = len(next(iter(window.values())))
+        logged = list(prediction_log.read(arguments.log or Environment().prediction_log, params.window_rows))
+        rows = len(logged)
     if rows < params.minimum_rows:
         print(f"drift: {rows} records are too few to say, {params.minimum_rows} are needed")
         return TOO_LITTLE
+    window = bundle.describe(columns) if arguments.data else transposed(logged)
     result = compare(window, bundle, params, arguments.out)
     found = ", ".join(f"{name} ({result['distances'][name]:.2f})" for name in result["drifted"]) or "none"
     print(f"drift: {'DRIFT' if result['drift'] else 'no drift'} in {rows:,} records; drifted columns: {found}")

@@ -12,7 +12,7 @@ from .. import contract as contracts
 from ..artifacts import CLEAN, INGEST, write_json
 from ..bundle import digest
 from ..contract import Contract
-from ..records import Value, ineligible, parser
+from ..records import Value, check_features, ineligible, parser
 from ..settings import Environment
 from ..source import SourceError, read_chunks
 from . import PipelineError, command
@@ -23,6 +23,7 @@ EXAMPLES = 3
 
 def ingest() -> None:
     contract = contracts.load()
+    check_features(contract)
     raw, table = read_typed(contract)
     table, duplicates = drop_duplicates(table, contract)
     table, out_of_scope = keep_eligible(table, contract)

@@ -1,7 +1,12 @@
 """The metric that candidates compete on and the gate judges."""
 
+from collections.abc import Callable
+
+import numpy as np
+
 from ..contract import Contract
-from ..task import DEFAULT_METRIC, PRIMARY_METRICS
+from ..settings import Params
+from ..task import DEFAULT_METRIC, HIGHER_IS_BETTER, PRIMARY_METRICS, Decision, measure
 from . import PipelineError
 
 
@@ -12,3 +17,22 @@ def primary_metric(contract: Contract) -> str:
         known = ", ".join(PRIMARY_METRICS)
         raise PipelineError(f"contract.yaml: acceptance.metric: found {metric!r}, allowed are {known}")
     return metric
+
+
+def sign(contract: Contract) -> int:
+    """1 when more of the primary metric is better, else -1."""
+    return 1 if HIGHER_IS_BETTER[primary_metric(contract)] else -1
+
+
+def primary(y: np.ndarray, scores: np.ndarray, decision: Decision, contract: Contract, params: Params) -> float:
+    """The primary metric of scores. Raises PipelineError when these records do not allow it."""
+    metric = primary_metric(contract)
+    measured = measure(y, scores, decision, contract.costs, params.evaluation.precision_at)
+    if metric not in measured:
+        raise PipelineError(f"acceptance.metric: {metric!r} cannot be measured on this target; use {DEFAULT_METRIC}")
+    return measured[metric]
+
+
+def signed(judged: Callable[[np.ndarray], float], contract: Contract) -> Callable[[np.ndarray], float]:
+    """The same judgement with the sign by which higher is better."""
+    return lambda scores: sign(contract) * judged(scores)

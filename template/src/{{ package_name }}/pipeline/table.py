@@ -11,7 +11,14 @@ from ..artifacts import PARTS
 from ..contract import Column, Contract
 from ..records import Value
 
-ARROW = {"number": pa.float64(), "integer": pa.float64(), "boolean": pa.bool_(), "datetime": pa.timestamp("us")}
+ARROW = {
+    "number": pa.float64(),
+    "integer": pa.float64(),
+    "boolean": pa.bool_(),
+    "datetime": pa.timestamp("us"),
+    "text": pa.large_string(),  # offsets of 64 bits: a column may hold more than 2 GiB
+    "image": pa.large_binary(),
+}
 
 
 def arrow_type(column: Column) -> pa.DataType:

@@ -3,8 +3,9 @@
 import platform
 import shutil
 import subprocess
+from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from tqdm import tqdm
 
 from .. import contract as contracts
 from .. import model
-from ..artifacts import BUNDLE, INGEST, TRAINING, TUNING, read_json, write_json
+from ..artifacts import BUNDLE, CHECKPOINTS, INGEST, TRAINING, TUNING, read_json, write_json
 from ..bundle import MODEL, REFERENCE, Bundle, Golden, digest, save
 from ..contract import PATH as CONTRACT
 from ..contract import Contract
@@ -22,8 +23,9 @@ from ..records import to_raw
 from ..settings import PARAMS, Params, load_params
 from ..task import HIGHER_IS_BETTER, Decision, baseline_scores, encode_target, fit_decision, measure, new_decision
 from . import PipelineError, command
-from .metric import primary_metric
+from .metric import primary, primary_metric, signed
 from .table import columns_of, read_part, target_of, write
+from .watch import Watch
 
 GOLDEN_RECORDS = 5
 
@@ -36,7 +38,9 @@ def train() -> None:
     encoder = Encoder.fit(columns_of(fitting), contract, params.features)
     inputs, held_out = encoder.encode(columns_of(fitting)), encoder.encode(columns_of(validation))
 
-    fitted = fit_candidates(inputs, y, params)
+    judged = partial(primary, truth, decision=undecided, contract=contract, params=params)
+    watch = Watch(held_out, signed(judged, contract), folder=CHECKPOINTS)
+    fitted = fit_candidates(inputs, y, watch, encoder, undecided, params)
     scores = {name: model.score(estimator, held_out) for name, estimator in fitted.items()}
     scores = {"dummy": baseline_scores(y, len(truth)), **scores}
     measured = {
@@ -52,14 +56,18 @@ def train() -> None:
     print(f"train: {chosen} is best of {len(fitted)} by {primary_metric(contract)}; largest parity error {parity:.1e}")
 
 
-def fit_candidates(inputs: Inputs, y: np.ndarray, params: Params) -> dict[str, Any]:
+def fit_candidates(
+    inputs: Inputs, y: np.ndarray, watch: Watch, encoder: Encoder, decision: Decision, params: Params
+) -> dict[str, Any]:
     """The linear baseline as it comes, and every candidate with its tuned hyperparameters."""
     tuned = {name: found["hyperparameters"] for name, found in read_json(TUNING)["candidates"].items()}
-    wanted = {"baseline": (model.LINEAR_BASELINE, {})} | {name: (name, tuned[name]) for name in tuned}
+    fixed = {key: entry for key, entry in params.model.shared.items() if not isinstance(entry, dict)}
+    wanted = {"baseline": (model.LINEAR_BASELINE, fixed)} | {name: (name, tuned[name]) for name in tuned}
+    options: dict[str, Any] = {"class_weight": params.model.class_weight, "seed": params.seed}
     fitted = {}
     for label, (name, hyperparameters) in tqdm(wanted.items(), desc="train", unit=" model"):
-        estimator = model.build(name, hyperparameters, params.model.class_weight, params.seed)
-        fitted[label] = model.fit(estimator, inputs, y)
+        estimator = model.build(name, hyperparameters, encoder=encoder, decision=decision, **options)
+        fitted[label] = model.fit(estimator, inputs, y, replace(watch, folder=CHECKPOINTS / label))
     return fitted
 
 
@@ -87,7 +95,6 @@ def export(
         raise PipelineError(str(error)) from None
     rows = np.random.default_rng(params.seed).permutation(fitting.num_rows)
     reference = fitting.take(np.sort(rows[: params.drift.reference_rows]))
-    write(reference.select([name for name in reference.column_names if name in contract.features]), BUNDLE / REFERENCE)
     details: dict[str, Any] = {
         "contract_file": CONTRACT,
         "contract": contract,
@@ -97,8 +104,11 @@ def export(
         "decision": decision,
         "lineage": lineage(),
     }
+    write(pa.table({}), BUNDLE / REFERENCE)
     save(BUNDLE, golden=(), **details)
-    save(BUNDLE, golden=golden_records(Bundle.load(BUNDLE), fitting), **details)
+    draft = Bundle.load(BUNDLE)
+    write(pa.table(draft.describe(columns_of(reference))), BUNDLE / REFERENCE)
+    save(BUNDLE, golden=golden_records(draft, fitting), **details)
     return Bundle.load(BUNDLE)
 
 
@@ -167,7 +177,7 @@ def record(
         "decision": bundle.decision.model_dump(),
         "features": encoder.names,
         "dropped": encoder.dropped,
-        "bundle_bytes": sum(file.stat().st_size for file in Path(BUNDLE).iterdir()),
+        "bundle_bytes": sum(file.stat().st_size for file in BUNDLE.iterdir()),
     }
 
 

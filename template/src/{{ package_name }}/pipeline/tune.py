@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,13 +17,26 @@ from ..artifacts import TUNING, write_json
 from ..contract import Contract
 from ..modality import Encoder, Inputs
 from ..settings import Params, load_params
-from ..task import DEFAULT_METRIC, HIGHER_IS_BETTER, Decision, measure, new_decision, strata
+from ..task import HIGHER_IS_BETTER, Decision, new_decision, strata
 from . import PipelineError, command
-from .metric import primary_metric
+from .metric import primary, primary_metric, sign, signed
 from .split import folds, labels_of
 from .table import columns_of, read_part, target_of
+from .watch import Watch
 
-Fold = tuple[Inputs, np.ndarray, Inputs, np.ndarray]  # inputs and targets to fit on, inputs and targets to score
+STARTED, WARM = 2, 3  # trials, and steps of a trial, before a hopeless one is ended early
+STEPS = 10_000  # of one fold at most: the steps of all folds in a row are one trial's
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A part of the training part to fit on, and the rest of it to score."""
+
+    encoder: Encoder
+    inputs: Inputs
+    y: np.ndarray
+    held_out: Inputs
+    truth: np.ndarray
 
 
 def tune() -> None:
@@ -32,10 +46,10 @@ def tune() -> None:
     prepared = prepare(train, contract, params)
     decision = new_decision(target_of(train, contract), contract)
     deadline = time.monotonic() + params.tune.timeout_s
-    trials = {name: params.tune.trials if searched(space) else 1 for name, space in params.model.candidates.items()}
+    trials = {name: params.tune.trials if searched(space) else 1 for name, space in params.model.spaces.items()}
     found = {}
     with tqdm(total=sum(trials.values()), desc="tune", unit=" trial") as progress:
-        for name, space in params.model.candidates.items():
+        for name, space in params.model.spaces.items():
             progress.set_postfix_str(name)
             evaluate = partial(
                 objective,
@@ -59,8 +73,11 @@ def search(
     evaluate: Callable[[optuna.Trial], float], maximise: bool, trials: int, seconds: float, seed: int, progress: tqdm
 ) -> optuna.Study:
     """An Optuna study of at most so many trials; at least one runs when the time is up."""
-    sampler = optuna.samplers.TPESampler(seed=seed)
-    study = optuna.create_study(direction="maximize" if maximise else "minimize", sampler=sampler)
+    study = optuna.create_study(
+        direction="maximize" if maximise else "minimize",
+        sampler=optuna.samplers.TPESampler(seed=seed),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTED, n_warmup_steps=WARM),
+    )
 
     def tick(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         progress.update()
@@ -78,7 +95,7 @@ def prepare(train: pa.Table, contract: Contract, params: Params) -> list[Fold]:
             raise PipelineError("a class is missing from a fold: lower tune.folds, or leave the rare class out")
         columns, held_out = columns_of(train.take(fitting)), columns_of(train.take(scoring))
         encoder = Encoder.fit(columns, contract, params.features)
-        prepared.append((encoder.encode(columns), y[fitting], encoder.encode(held_out), y[scoring]))
+        prepared.append(Fold(encoder, encoder.encode(columns), y[fitting], encoder.encode(held_out), y[scoring]))
     return prepared
 
 
@@ -93,19 +110,26 @@ def objective(
 ) -> float:
     """Mean of the primary metric over the folds."""
     hyperparameters = {key: suggest(trial, key, entry) for key, entry in space.items()}
-    metric, scores = primary_metric(contract), []
-    for inputs, y, held_out, truth in prepared:
-        fitted = model.fit(model.build(name, hyperparameters, params.model.class_weight, params.seed), inputs, y)
-        measured = measure(
-            truth, model.score(fitted, held_out), decision, contract.costs, params.evaluation.precision_at
-        )
-        if metric not in measured:
-            raise PipelineError(
-                f"acceptance.metric: {metric!r} cannot be measured on this target; use {DEFAULT_METRIC}"
-            )
-        scores.append(measured[metric])
-    trial.set_user_attr("spread", float(np.std(scores)))
-    return float(np.mean(scores))
+    found = []
+    for number, fold in enumerate(prepared):
+        judged = partial(primary, fold.truth, decision=decision, contract=contract, params=params)
+        watch = Watch(fold.held_out, signed(judged, contract), reporter(trial, number * STEPS, contract))
+        options: dict[str, Any] = {"class_weight": params.model.class_weight, "seed": params.seed}
+        estimator = model.build(name, hyperparameters, encoder=fold.encoder, decision=decision, **options)
+        found.append(judged(model.score(model.fit(estimator, fold.inputs, fold.y, watch), fold.held_out)))
+    trial.set_user_attr("spread", float(np.std(found)))
+    return float(np.mean(found))
+
+
+def reporter(trial: optuna.Trial, first: int, contract: Contract) -> Callable[[int, float], None]:
+    """Tells Optuna how a trial gets on; it may then end the trial."""
+
+    def report(step: int, quality: float) -> None:
+        trial.report(sign(contract) * quality, first + step)
+        if trial.should_prune():
+            raise optuna.TrialPruned
+
+    return report
 
 
 def searched(space: Mapping[str, Any]) -> bool:

@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
-from fastapi import Body, FastAPI
+from fastapi import Body, FastAPI, Request
 from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel, Field, create_model
 
+from .body import bodies_of, record_of
 from .prediction_log import PredictionLog
 from .predictor import Predictor
 from .problems import RESPONSES, OutOfScope, install, pointer_to
@@ -52,17 +53,19 @@ def _add_predict(app: FastAPI, predictor: Predictor, log: PredictionLog) -> None
         for number, record in enumerate(records):
             if reason := predictor.refusal(record):
                 raise OutOfScope(pointer_to([*place, number] if place else []), reason)
-        answers = predictor.predict(records)
-        for record, found in zip(records, answers, strict=True):
+        answers, described = predictor.predict_described(records)
+        for found, description in zip(answers, described, strict=True):
             found |= {"prediction_id": uuid.uuid4().hex, "model_version": predictor.version}
             shown = {name: value for name, value in found.items() if name not in predictor.ids}
-            log.append(found["prediction_id"], predictor.version, predictor.loggable(record), shown)
+            log.append(found["prediction_id"], predictor.version, description, shown)
         return answers
 
-    @app.post("/predict", response_model=answer_type, responses=RESPONSES, tags=["predict"])
-    async def predict(record: Annotated[record_type, Body(openapi_examples=typical)]) -> JSONResponse:
+    bodies = {"requestBody": {"required": True, "content": bodies_of(predictor, typical)}}
+
+    @app.post("/predict", response_model=answer_type, responses=RESPONSES, openapi_extra=bodies, tags=["predict"])
+    async def predict(request: Request) -> JSONResponse:
         """Predict one record, given as the source has it."""
-        return JSONResponse(answer([record], [])[0])
+        return JSONResponse(answer([await record_of(request, predictor)], [])[0])
 
     @app.post("/predict/batch", response_model=answers_type, responses=RESPONSES, tags=["predict"])
     async def predict_batch(batch: Annotated[batch_type, Body(openapi_examples=several)]) -> JSONResponse:

@@ -73,7 +73,7 @@ class PredictionLog:
 
 
 def read(path: Path, most: int) -> Iterator[dict[str, Any]]:
-    """The newest records of a log, newest first, as raw records; `path` is a file or a folder of such files."""
+    """The newest records of a log, newest first, as drift looks at them; `path` is a file or a folder of such files."""
     found: list[tuple[str, str]] = []
     for file in sorted(path.glob("*.db")) if path.is_dir() else [path]:
         # rw, not ro: a service that was killed leaves a journal, which the next reader has to roll back
@@ -84,4 +84,4 @@ def read(path: Path, most: int) -> Iterator[dict[str, Any]]:
 
 
 def _json(content: dict[str, Any]) -> str:
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"), default=datetime.isoformat)

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import BaseModel, Field, ValidationError, create_model
 
 from ..bundle import GOLDEN_TOLERANCE, Bundle, BundleError
-from ..records import Value, ineligible, record_model, to_raw
+from ..records import Value, ineligible, record_model
 from ..task import Answer
 
 Record = Mapping[str, Value]
@@ -32,19 +32,23 @@ class Predictor:
 
     def predict(self, records: Sequence[Record]) -> list[dict[str, Any]]:
         """Typed records -> answers, with the records' ids."""
-        if len(records) == 1:
-            scores = self.bundle.scores_one(records[0])
-        else:
-            names = self.contract.inputs
-            scores = self.bundle.scores({name: [record[name] for record in records] for name in names})
-        return [
-            {**{name: record[name] for name in self.ids}, **answer}
-            for record, answer in zip(records, self.bundle.decision.answer(scores), strict=True)
-        ]
+        return self._predict(records)[0]
 
-    def loggable(self, record: Record) -> dict[str, Any]:
-        """The features of a record as JSON has them: no ids and no personal data."""
-        return to_raw(self.contract, {name: record[name] for name in self.contract.features})
+    def predict_described(self, records: Sequence[Record]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Typed records -> answers, and what drift looks at of each record: no ids and no personal data."""
+        answers, embedding = self._predict(records)
+        described = self.bundle.describe(self._columns(records), embedding)
+        return answers, [dict(zip(described, values, strict=True)) for values in zip(*described.values(), strict=True)]
+
+    def _predict(self, records: Sequence[Record]) -> tuple[list[dict[str, Any]], np.ndarray]:
+        encoder = self.bundle.encoder
+        inputs = encoder.encode_one(records[0]) if len(records) == 1 else encoder.encode(self._columns(records))
+        scores, embedding = self.bundle.infer(inputs)
+        answers = zip(records, self.bundle.decision.answer(scores), strict=True)
+        return [{**{name: record[name] for name in self.ids}, **answer} for record, answer in answers], embedding
+
+    def _columns(self, records: Sequence[Record]) -> dict[str, list[Value]]:
+        return {name: [record[name] for record in records] for name in self.contract.inputs}
 
     def _compare_golden(self) -> None:
         for golden in self.bundle.manifest.golden:

@@ -6,18 +6,22 @@ float32, so that training and serving see the same bits. It needs NumPy alone, a
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from .contract import NUMERIC, Column, Contract, ContractError
+from .contract import NUMERIC, Column, Contract, ContractError, Type
 
 Columns = Mapping[str, Any]  # column name -> list or array of typed values, None or NaN for missing
 Record = Mapping[str, Any]  # column name -> one typed value
 Inputs = dict[str, np.ndarray]  # graph input name -> array
+
+FEATURE_TYPES: tuple[Type, ...] = ("number", "integer", "category", "ordinal", "datetime", "boolean")
+PARSERS: Mapping[Type, Callable[[Any], Any]] = {}  # no type beyond those that `records` reads
+MEDIA_TYPES: tuple[str, ...] = ()  # a request's body is always JSON
 
 NAN = float("nan")
 EPOCH = datetime(1970, 1, 1)
@@ -323,25 +327,22 @@ class Encoder(State):
             row += encoding.one(record)
         return {"features": np.array([row], dtype=np.float32)}
 
-
-def describe(columns: Columns, contract: Contract) -> dict[str, tuple[str, list[Any]]]:
-    """What drift looks at: column name -> ("numerical" or "categorical", values). Here the features themselves."""
-    described: dict[str, tuple[str, list[Any]]] = {}
-    for name, column in contract.features.items():
-        values = _listed(columns[name])
-        if column.type == "datetime":
-            described[name] = ("numerical", [None if value is None else _days(value) for value in values])
-        elif column.type in NUMERIC:
-            described[name] = ("numerical", values)
-        else:
-            described[name] = ("categorical", [None if value is None else str(value) for value in values])
-    return described
+    def describe(self, columns: Columns, contract: Contract) -> dict[str, list[Any]]:
+        """What drift looks at: floats, dates, texts or None, by column. Here the features themselves."""
+        return {name: _described(column, columns[name]) for name, column in contract.features.items()}
 
 
 def missing_share(values: Any) -> float:
     """Share of None, NaN and NaT among the values of a column."""
     listed = _listed(values)
     return sum(value is None or value != value for value in listed) / max(len(listed), 1)
+
+
+def _described(column: Column, values: Any) -> list[Any]:
+    if column.type == "datetime":
+        return _listed(values)
+    read = float if column.type in NUMERIC else str
+    return [None if value is None or value != value else read(value) for value in _listed(values)]
 
 
 def _fit_column(

@@ -1,0 +1,115 @@
+"""Models with scikit-learn: build, fit, score, export to ONNX.
+
+A model is a pipeline: the steps of `preprocessing`, where there are any, then one of `estimators`. It is fitted on the
+float32 values or texts that the graph will see, which is what lets the two agree: trees split on exact thresholds.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+from onnx.compose import merge_models
+from skl2onnx import to_onnx
+from skl2onnx.common.data_types import FloatTensorType
+from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
+from sklearn.decomposition import TruncatedSVD
+from sklearn.pipeline import Pipeline, make_pipeline
+
+from . import preprocessing
+from .bundle import EMBEDDING
+from .estimators import ESTIMATORS, OUTPUT, scores_of
+from .modality import Encoder, Inputs
+from .pipeline.watch import Watch
+from .settings import ParamsError
+from .task import Decision
+
+LINEAR_BASELINE = "linear"
+LIBRARIES = ("scikit-learn", "skl2onnx")
+OPSET = 18
+COMPONENTS = 4
+
+
+def build(
+    name: str,
+    hyperparameters: Mapping[str, Any],
+    *,
+    encoder: Encoder,
+    decision: Decision,
+    class_weight: str | None,
+    seed: int,
+) -> Pipeline:
+    """A candidate of params.yaml, not yet fitted. `encoder` and `decision` tell nothing that fitting does not.
+
+    Raises:
+        ParamsError: when no such candidate exists or a hyperparameter is not its own.
+    """
+    if name not in ESTIMATORS:
+        raise ParamsError(f"params.yaml: model.candidates: no {name!r}; there are {', '.join(ESTIMATORS)}")
+    try:
+        steps, own = preprocessing.steps(hyperparameters, seed)
+        return make_pipeline(*steps, ESTIMATORS[name](seed=seed, class_weight=class_weight, **own))
+    except TypeError as error:
+        raise ParamsError(f"params.yaml: model.candidates.{name}: {error}") from None
+
+
+def fit(model: Pipeline, inputs: Inputs, y: np.ndarray, watch: Watch) -> Pipeline:
+    """Fit on inputs of n records and targets (n,); gives the fitted model. It learns in one go, unwatched."""
+    fitted = model.fit(preprocessing.matrix(inputs), y)
+    if "n_jobs" in fitted[-1].get_params(deep=False):
+        fitted[-1].set_params(n_jobs=1)  # threads add up the votes of trees in any order: one gives the same bits
+    return fitted
+
+
+def score(model: Pipeline, inputs: Inputs) -> np.ndarray:
+    """Scores (n, classes) or (n, 1), float64."""
+    return np.asarray(scores_of(model, preprocessing.matrix(inputs)), dtype=np.float64)
+
+
+def export(model: Pipeline, inputs: Inputs, path: Path) -> str:
+    """Write the fitted model as an ONNX graph; `inputs` are those it was fitted on. Gives the name of the scores.
+
+    With preprocessing steps the graph has a second output, the leading components of what they give.
+
+    Raises:
+        ValueError: naming an estimator that cannot be exported, and those that can.
+    """
+    if len(model) == 1:
+        graph = _convert(model[0], preprocessing.graph_input(inputs), {})
+    else:
+        graph = _convert_steps(model, inputs)
+    path.write_bytes(graph.SerializeToString())
+    return OUTPUT
+
+
+def _convert_steps(model: Pipeline, inputs: Inputs) -> onnx.ModelProto:
+    """The steps, then the estimator on what they give, and beside it that matrix's projection."""
+    features = model[:-1].transform(preprocessing.matrix(inputs))
+    first = _convert(model[:-1], preprocessing.graph_input(inputs), preprocessing.graph_options(model[:-1]))
+    second = _convert(model[-1], [("features", FloatTensorType([None, features.shape[1]]))], {})
+    given = first.graph.output[0].name
+    whole = merge_models(first, second, io_map=[(given, "features")], prefix1="steps_", outputs=[OUTPUT])
+    svd = TruncatedSVD(min(COMPONENTS, features.shape[1] - 1), random_state=0).fit(features)
+    _project(whole.graph, f"steps_{given}", svd.components_.T.astype(np.float32))
+    onnx.checker.check_model(whole)
+    return whole
+
+
+def _project(graph: onnx.GraphProto, matrix: str, directions: np.ndarray) -> None:
+    """Add matrix @ directions (width, k) to a graph's outputs."""
+    graph.initializer.append(numpy_helper.from_array(directions, "directions"))
+    graph.node.append(onnx.helper.make_node("MatMul", [matrix, "directions"], [EMBEDDING]))
+    shape = ["records", directions.shape[1]]
+    graph.output.append(onnx.helper.make_tensor_value_info(EMBEDDING, onnx.TensorProto.FLOAT, shape))
+
+
+def _convert(part: Any, graph_input: list[tuple[str, Any]], options: dict[Any, Any]) -> onnx.ModelProto:
+    classifies = hasattr(part, "classes_") and not isinstance(part, Pipeline)
+    options = options | ({id(part): {"zipmap": False}} if classifies else {})
+    try:
+        return to_onnx(part, initial_types=graph_input, options=options, target_opset=OPSET)
+    except (MissingConverter, MissingShapeCalculator):
+        name, known = type(part).__name__, ", ".join(ESTIMATORS)
+        raise ValueError(f"{name} cannot be exported to ONNX; candidates that can: {known}") from None
