@@ -1,13 +1,16 @@
 """The metric that candidates compete on and the gate judges."""
 
-from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from ..contract import Contract
+from ..modality import Inputs
 from ..settings import Params
 from ..task import DEFAULT_METRIC, HIGHER_IS_BETTER, PRIMARY_METRICS, Decision, measure
 from . import PipelineError
+from .watch import Watch
 
 
 def primary_metric(contract: Contract) -> str:
@@ -33,6 +36,9 @@ def primary(y: np.ndarray, scores: np.ndarray, decision: Decision, contract: Con
     return measured[metric]
 
 
-def signed(judged: Callable[[np.ndarray], float], contract: Contract) -> Callable[[np.ndarray], float]:
-    """The same judgement with the sign by which higher is better."""
-    return lambda scores: sign(contract) * judged(scores)
+def watch(
+    inputs: Inputs, y: np.ndarray, decision: Decision, contract: Contract, params: Params, **options: Any
+) -> Watch:
+    """What training on other records is judged by: the primary metric on these; `options` are Watch's own."""
+    judge = partial(primary, y, decision=decision, contract=contract, params=params)
+    return Watch(inputs, primary_metric(contract), judge, sign(contract), **options)

@@ -3,8 +3,7 @@
 import platform
 import shutil
 import subprocess
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -23,51 +22,79 @@ from ..records import to_raw
 from ..settings import PARAMS, Params, load_params
 from ..task import HIGHER_IS_BETTER, Decision, baseline_scores, encode_target, fit_decision, measure, new_decision
 from . import PipelineError, command
-from .metric import primary, primary_metric, signed
+from .metric import primary_metric, watch
 from .table import columns_of, read_part, target_of, write
-from .watch import Watch
 
 GOLDEN_RECORDS = 5
 
 
-def train() -> None:
-    contract, params = contracts.load(), load_params()
-    fitting, validation = read_part("train"), read_part("validation")
-    undecided = new_decision(target_of(fitting, contract), contract)
-    y, truth = (encode_target(target_of(part, contract), undecided) for part in (fitting, validation))
-    encoder = Encoder.fit(columns_of(fitting), contract, params.features)
-    inputs, held_out = encoder.encode(columns_of(fitting)), encoder.encode(columns_of(validation))
+@dataclass(frozen=True)
+class Material:
+    """What candidates are fitted on and judged by: encoded records and targets of the training and validation parts."""
 
-    judged = partial(primary, truth, decision=undecided, contract=contract, params=params)
-    watch = Watch(held_out, signed(judged, contract), folder=CHECKPOINTS)
-    fitted = fit_candidates(inputs, y, watch, encoder, undecided, params)
-    scores = {name: model.score(estimator, held_out) for name, estimator in fitted.items()}
-    scores = {"dummy": baseline_scores(y, len(truth)), **scores}
+    contract: Contract
+    params: Params
+    encoder: Encoder
+    decision: Decision
+    fitting: pa.Table
+    inputs: Inputs
+    y: np.ndarray
+    held_out: Inputs
+    truth: np.ndarray
+
+
+def train() -> None:
+    material = prepare()
+    contract, params, truth = material.contract, material.params, material.truth
+    fitted = fit_candidates(material)
+    scores = {name: model.score(estimator, material.held_out) for name, estimator in fitted.items()}
+    scores = {"dummy": baseline_scores(material.y, len(truth)), **scores}
     measured = {
-        name: measure(truth, found, undecided, contract.costs, params.evaluation.precision_at)
+        name: measure(truth, found, material.decision, contract.costs, params.evaluation.precision_at)
         for name, found in scores.items()
     }
     chosen = best(measured, primary_metric(contract), params)
 
-    decision = fit_decision(undecided, truth, scores[chosen], contract.costs, params.evaluation.coverage)
-    bundle = export(fitted[chosen], encoder, decision, inputs, fitting, contract, params)
-    parity = compare(bundle.run(held_out), scores[chosen], truth)
-    write_json(TRAINING, record(chosen, measured, parity, bundle, encoder, contract))
+    decision = fit_decision(material.decision, truth, scores[chosen], contract.costs, params.evaluation.coverage)
+    bundle = export(fitted[chosen], decision, material)
+    parity = compare(bundle.run(material.held_out), scores[chosen], truth)
+    write_json(TRAINING, record(chosen, measured, parity, bundle, contract))
     print(f"train: {chosen} is best of {len(fitted)} by {primary_metric(contract)}; largest parity error {parity:.1e}")
 
 
-def fit_candidates(
-    inputs: Inputs, y: np.ndarray, watch: Watch, encoder: Encoder, decision: Decision, params: Params
-) -> dict[str, Any]:
+def prepare() -> Material:
+    """Read both parts and encode them with what the training part alone teaches."""
+    contract, params = contracts.load(), load_params()
+    fitting, validation = read_part("train"), read_part("validation")
+    decision = new_decision(target_of(fitting, contract), contract)
+    y, truth = (encode_target(target_of(part, contract), decision) for part in (fitting, validation))
+    columns = columns_of(fitting)
+    encoder = Encoder.fit(columns, contract, params.features)
+    inputs, held_out = encoder.encode(columns), encoder.encode(columns_of(validation))
+    return Material(contract, params, encoder, decision, fitting, inputs, y, held_out, truth)
+
+
+def fit_candidates(material: Material) -> dict[str, Any]:
     """The linear baseline as it comes, and every candidate with its tuned hyperparameters."""
+    params, shared = material.params, material.params.model.shared
     tuned = {name: found["hyperparameters"] for name, found in read_json(TUNING)["candidates"].items()}
-    fixed = {key: entry for key, entry in params.model.shared.items() if not isinstance(entry, dict)}
+    fixed = {key: entry for key, entry in shared.items() if not isinstance(entry, dict)}
     wanted = {"baseline": (model.LINEAR_BASELINE, fixed)} | {name: (name, tuned[name]) for name in tuned}
     options: dict[str, Any] = {"class_weight": params.model.class_weight, "seed": params.seed}
     fitted = {}
     for label, (name, hyperparameters) in tqdm(wanted.items(), desc="train", unit=" model"):
-        estimator = model.build(name, hyperparameters, encoder=encoder, decision=decision, **options)
-        fitted[label] = model.fit(estimator, inputs, y, replace(watch, folder=CHECKPOINTS / label))
+        estimator = model.build(
+            name, hyperparameters, encoder=material.encoder, decision=material.decision, **options
+        )
+        watched = watch(
+            material.held_out,
+            material.truth,
+            material.decision,
+            material.contract,
+            params,
+            folder=CHECKPOINTS / label,
+        )
+        fitted[label] = model.fit(estimator, material.inputs, material.y, watched)
     return fitted
 
 
@@ -77,39 +104,35 @@ def best(measured: dict[str, dict[str, float]], metric: str, params: Params) -> 
     return max(params.model.candidates, key=lambda name: sign * measured[name][metric])
 
 
-def export(
-    estimator: Any,
-    encoder: Encoder,
-    decision: Decision,
-    inputs: Inputs,
-    fitting: pa.Table,
-    contract: Contract,
-    params: Params,
-) -> Bundle:
+def export(estimator: Any, decision: Decision, material: Material) -> Bundle:
     """Write the bundle and load it again, as the service will."""
     shutil.rmtree(BUNDLE, ignore_errors=True)
     BUNDLE.mkdir(parents=True)
     try:
-        output = model.export(estimator, inputs, BUNDLE / MODEL)
+        output = model.export(estimator, material.inputs, BUNDLE / MODEL)
     except ValueError as error:
         raise PipelineError(str(error)) from None
-    rows = np.random.default_rng(params.seed).permutation(fitting.num_rows)
-    reference = fitting.take(np.sort(rows[: params.drift.reference_rows]))
     details: dict[str, Any] = {
         "contract_file": CONTRACT,
-        "contract": contract,
-        "encoder": encoder,
+        "contract": material.contract,
+        "encoder": material.encoder,
         "output": output,
-        "inputs": tuple(inputs),
+        "inputs": tuple(material.inputs),
         "decision": decision,
         "lineage": lineage(),
     }
     write(pa.table({}), BUNDLE / REFERENCE)
     save(BUNDLE, golden=(), **details)
-    draft = Bundle.load(BUNDLE)
-    write(pa.table(draft.describe(columns_of(reference))), BUNDLE / REFERENCE)
-    save(BUNDLE, golden=golden_records(draft, fitting), **details)
+    draft = Bundle.load(BUNDLE)  # what remains is what this graph itself gives
+    write(pa.table(draft.describe(columns_of(reference_rows(material)))), BUNDLE / REFERENCE)
+    save(BUNDLE, golden=golden_records(draft, material.fitting), **details)
     return Bundle.load(BUNDLE)
+
+
+def reference_rows(material: Material) -> pa.Table:
+    """Training records that drift is measured against, drawn at random."""
+    rows = np.random.default_rng(material.params.seed).permutation(material.fitting.num_rows)
+    return material.fitting.take(np.sort(rows[: material.params.drift.reference_rows]))
 
 
 def golden_records(bundle: Bundle, fitting: pa.Table) -> tuple[Golden, ...]:
@@ -165,7 +188,6 @@ def record(
     measured: dict[str, dict[str, float]],
     parity: float,
     bundle: Bundle,
-    encoder: Encoder,
     contract: Contract,
 ) -> dict[str, Any]:
     return {
@@ -175,8 +197,8 @@ def record(
         "parity": parity,
         "model_version": bundle.manifest.model_version,
         "decision": bundle.decision.model_dump(),
-        "features": encoder.names,
-        "dropped": encoder.dropped,
+        "features": bundle.encoder.names,
+        "dropped": bundle.encoder.dropped,
         "bundle_bytes": sum(file.stat().st_size for file in BUNDLE.iterdir()),
     }
 

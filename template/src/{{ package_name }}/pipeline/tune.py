@@ -19,10 +19,9 @@ from ..modality import Encoder, Inputs
 from ..settings import Params, load_params
 from ..task import HIGHER_IS_BETTER, Decision, new_decision, strata
 from . import PipelineError, command
-from .metric import primary, primary_metric, sign, signed
+from .metric import primary_metric, watch
 from .split import folds, labels_of
 from .table import columns_of, read_part, target_of
-from .watch import Watch
 
 STARTED, WARM = 2, 3  # trials, and steps of a trial, before a hopeless one is ended early
 STEPS = 10_000  # of one fold at most: the steps of all folds in a row are one trial's
@@ -112,20 +111,22 @@ def objective(
     hyperparameters = {key: suggest(trial, key, entry) for key, entry in space.items()}
     found = []
     for number, fold in enumerate(prepared):
-        judged = partial(primary, fold.truth, decision=decision, contract=contract, params=params)
-        watch = Watch(fold.held_out, signed(judged, contract), reporter(trial, number * STEPS, contract))
+        watched = watch(
+            fold.held_out, fold.truth, decision, contract, params, report=reporter(trial, number * STEPS)
+        )
         options: dict[str, Any] = {"class_weight": params.model.class_weight, "seed": params.seed}
         estimator = model.build(name, hyperparameters, encoder=fold.encoder, decision=decision, **options)
-        found.append(judged(model.score(model.fit(estimator, fold.inputs, fold.y, watch), fold.held_out)))
+        fitted = model.fit(estimator, fold.inputs, fold.y, watched)
+        found.append(watched.judge(model.score(fitted, fold.held_out)))
     trial.set_user_attr("spread", float(np.std(found)))
     return float(np.mean(found))
 
 
-def reporter(trial: optuna.Trial, first: int, contract: Contract) -> Callable[[int, float], None]:
+def reporter(trial: optuna.Trial, first: int) -> Callable[[int, float], None]:
     """Tells Optuna how a trial gets on; it may then end the trial."""
 
-    def report(step: int, quality: float) -> None:
-        trial.report(sign(contract) * quality, first + step)
+    def report(step: int, value: float) -> None:
+        trial.report(value, first + step)
         if trial.should_prune():
             raise optuna.TrialPruned
 

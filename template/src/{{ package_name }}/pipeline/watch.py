@@ -9,7 +9,7 @@ import numpy as np
 from ..modality import Inputs
 
 
-def _ignore(step: int, quality: float) -> None:
+def _ignore(step: int, value: float) -> None:
     """Nobody asks for progress."""
 
 
@@ -19,12 +19,16 @@ class Watch:
 
     Attributes:
         inputs: encoded records that nothing is fitted on.
-        quality: scores of these records -> the primary metric, signed so that higher is better.
-        report: told the step and its quality; may raise to end a hopeless trial.
+        metric: name of the primary metric.
+        judge: scores of these records -> that metric.
+        sign: 1 when more of it is better, else -1.
+        report: told the step and the metric; may raise to end a hopeless trial.
         folder: where checkpoints are kept, so that a killed run goes on; None keeps none.
     """
 
     inputs: Inputs
-    quality: Callable[[np.ndarray], float]
+    metric: str
+    judge: Callable[[np.ndarray], float]
+    sign: int
     report: Callable[[int, float], None] = _ignore
     folder: Path | None = None
