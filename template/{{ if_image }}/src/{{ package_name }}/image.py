@@ -1,0 +1,176 @@
+"""Image files to pixels: the only such code, for training, serving, scoring and drift.
+
+A typed image is `bytes`, the encoded file as it came. Here it is checked, decoded to 8-bit RGB, resized and described.
+It needs Pillow and NumPy, and knows nothing about models.
+"""
+
+import base64
+import binascii
+import io
+import math
+import struct
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from .contract import Contract, ContractError
+
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
+ALLOWED = f"allowed are {', '.join(FORMATS)} files"
+MAX_PIXELS = 50_000_000  # some 150 MB once decoded; the header tells, before any memory is taken
+MAX_BYTES = 100_000_000
+DEEP = ("I;16", "I;16B", "I;16L", "I;16N")
+NEUTRAL = 127  # grey of what a picture does not fill, and of a picture that is missing
+DESCRIBED_EDGE = 512
+DESCRIPTORS = ("brightness", "contrast", "sharpness", "saturation", "width", "height", "aspect", "format", "mode")
+DAMAGE = (OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, OverflowError, struct.error, zlib.error)
+
+Fit = Literal["pad", "crop"]
+
+
+def parse(value: Any) -> bytes | None:
+    """A raw image as the bytes of its file: bytes as they are, the path of a file, or base64 text (a data: URL too).
+
+    None where there is none. Raises ValueError, in a sentence, for what does not decode.
+    """
+    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, Path):
+        return _read(value)
+    content = _from_base64(value) if isinstance(value, str) else value
+    if not isinstance(content, bytes):
+        raise ValueError(f"an image is expected, as bytes or base64 text, not {type(value).__name__}")
+    decode(content)
+    return content
+
+
+def images_of(columns: Mapping[str, Any], contract: Contract) -> Sequence[bytes | None]:
+    """The one column that holds the images of training. Raises ContractError when it is not one, or has too few."""
+    names = list(contract.features)
+    if len(names) != 1:
+        raise ContractError(f"columns: the features are {', '.join(names)}, but a model looks at one image: keep one")
+    images = columns[names[0]]
+    missing = sum(content is None for content in images) / max(len(images), 1)
+    if missing > contract.quality.drop_above_missing:
+        raise ContractError(f"column {names[0]!r}: {missing:.0%} of its images are missing, too many to learn from")
+    return images
+
+
+def _read(path: Path) -> bytes:
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file")
+    if path.stat().st_size > MAX_BYTES:
+        raise ValueError(f"{path}: has {path.stat().st_size:,} bytes, at most {MAX_BYTES:,} are allowed")
+    content = path.read_bytes()
+    try:
+        decode(content)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return content
+
+
+def _from_base64(text: str) -> bytes:
+    """The bytes behind base64 text, line breaks allowed; a data: URL holds them behind its first comma."""
+    encoded = text.partition(",")[2] if text.startswith("data:") else text
+    try:
+        return base64.b64decode("".join(encoded.split()), validate=True)
+    except (binascii.Error, ValueError):
+        shown = text if len(text) < 30 else f"{text[:30]}..."
+        raise ValueError(f"{shown!r} is not the base64 text of an image file") from None
+
+
+def decode(content: bytes) -> Image.Image:
+    """The first frame as 8-bit RGB, the way it is meant to be looked at.
+
+    The camera's EXIF orientation is applied. Of 16-bit values the high byte is kept, so that equal light gives equal
+    numbers in every file; grey levels, palettes and CMYK become RGB; what is transparent lies over white.
+
+    Raises:
+        ValueError: for what is empty, damaged, cut short, too large, or no image of an allowed format.
+    """
+    picture = header(content)
+    try:
+        picture.load()
+        return _rgb(ImageOps.exif_transpose(picture))
+    except DAMAGE as error:
+        raise ValueError(f"a damaged or incomplete {picture.format} file ({error}): export it again") from None
+
+
+def header(content: bytes) -> Image.Image:
+    """The image with its size, format and mode, not yet decoded. Raises ValueError as `decode` does."""
+    if not content:
+        raise ValueError(f"an empty file, {ALLOWED}")
+    try:
+        picture = Image.open(io.BytesIO(content), formats=FORMATS)
+    except Image.DecompressionBombError:
+        raise ValueError(f"more pixels than the {MAX_PIXELS:,} that are allowed: make it smaller") from None
+    except DAMAGE:
+        raise ValueError(f"not a readable image (it begins with {content[:8]!r}), {ALLOWED}") from None
+    if (pixels := picture.width * picture.height) > MAX_PIXELS:
+        raise ValueError(f"{pixels:,} pixels, at most {MAX_PIXELS:,} are allowed: make it smaller")
+    if picture.mode in ("I", "F"):
+        raise ValueError("values of 32 bits, which have no known range: save it with 8 or 16")
+    return picture
+
+
+def _rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode in DEEP:
+        return Image.fromarray((np.asarray(picture).astype(np.uint16) >> 8).astype(np.uint8)).convert("RGB")
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    layer = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+
+
+def pixels(content: bytes | None, size: int, fit: Fit, colour: bool) -> np.ndarray:
+    """An image as uint8 (size, size, 3), or (size, size, 1) without colour; a missing one is plain grey.
+
+    `pad` keeps all of a picture and fills the borders of a long one with grey; `crop` fills the square and loses what
+    lies outside. Both shrink with a triangle filter as wide as the step, so fine patterns do not alias.
+    """
+    if content is None:
+        return np.full((size, size, 3 if colour else 1), NEUTRAL, dtype=np.uint8)
+    picture = decode(content)
+    edges, filter_ = (size, size), Image.Resampling.BILINEAR
+    if fit == "pad":
+        square = ImageOps.pad(picture, edges, filter_, color=(NEUTRAL,) * 3)
+    else:
+        square = ImageOps.fit(picture, edges, filter_)
+    return np.asarray(square) if colour else np.asarray(square.convert("L"))[:, :, None]
+
+
+def describe(images: Iterable[bytes | None]) -> dict[str, list[Any]]:
+    """What drift looks at in place of pixels, a list for each of DESCRIPTORS: how the pictures were taken and stored.
+
+    Light is measured from 0 to 1, on at most 512 pixels an edge; sharpness is the variance of the Laplacian. Of a
+    missing picture all is None.
+
+    References:
+        Pech-Pacheco et al. (2000), Diatom autofocusing in brightfield microscopy.
+    """
+    rows = [{} if content is None else _describe_one(content) for content in images]
+    return {name: [row.get(name) for row in rows] for name in DESCRIPTORS}
+
+
+def _describe_one(content: bytes) -> dict[str, float | str]:
+    stored, picture = header(content), decode(content)
+    width, height = picture.size
+    picture.thumbnail((DESCRIBED_EDGE, DESCRIBED_EDGE), Image.Resampling.BILINEAR)
+    shape = {"width": float(width), "height": float(height), "aspect": width / height}
+    return {**_light(picture), **shape, "format": str(stored.format), "mode": stored.mode}
+
+
+def _light(picture: Image.Image) -> dict[str, float]:
+    grey = np.asarray(picture.convert("L"), dtype=np.float64) / 255
+    framed = np.pad(grey, 1, mode="edge")
+    neighbours = framed[:-2, 1:-1] + framed[2:, 1:-1] + framed[1:-1, :-2] + framed[1:-1, 2:]
+    return {
+        "brightness": float(grey.mean()),
+        "contrast": float(grey.std()),
+        "sharpness": float((neighbours - 4 * grey).var()),
+        "saturation": float(np.asarray(picture.convert("HSV"))[:, :, 1].mean() / 255),
+    }

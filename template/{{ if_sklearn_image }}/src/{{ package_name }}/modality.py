@@ -1,0 +1,130 @@
+"""How the image of a record becomes model inputs: the only such code, for training, serving, scoring and drift.
+
+An `Encoder` is fitted on the training part and saved in the bundle as JSON. Pixels, edge directions or both are scaled
+in float64 and cast once, to float32, so that training and serving see the same bits. It knows nothing about models.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from . import image
+from .contract import Contract, Type
+
+Columns = Mapping[str, Any]  # column name -> list or array of typed values, None for missing
+Record = Mapping[str, Any]  # column name -> one typed value
+Inputs = dict[str, np.ndarray]  # graph input name -> array
+
+FEATURE_TYPES: tuple[Type, ...] = ("image",)
+PARSERS: Mapping[Type, Callable[[Any], Any]] = {"image": image.parse}
+MEDIA_TYPES: tuple[str, ...] = ("image/png", "image/jpeg")
+
+DIRECTIONS = 9
+BLOCK = 2  # cells an edge that are brought to one scale together
+CLIP = 0.2  # most that one direction of one cell may weigh in its block
+TINY = 1e-6
+
+
+class FeatureParams(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size: int = Field(32, ge=8, le=512, description="edge of the square that an image is resized to, in pixels")
+    fit: image.Fit = Field("pad", description="pad keeps all of an oblong image, crop its centre")
+    colour: bool = Field(True, description="false when colour tells nothing: a third of the pixels, so less to learn")
+    descriptor: Literal["pixels", "hog", "both"] = Field("hog", description="hog: directions of edges")
+    cell: int = Field(8, ge=4, description="edge of a cell in which edges are counted, in pixels")
+
+
+class Encoder(BaseModel):
+    """An image as one row of float32. Input of the graph: `features`, shape (records, width)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    column: str
+    params: FeatureParams
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    dropped: dict[str, str] = Field({}, description="features left out, and why")
+
+    @property
+    def names(self) -> list[str]:
+        kinds = {"pixels": ["pixel"], "hog": ["edge"], "both": ["pixel", "edge"]}[self.params.descriptor]
+        return [f"{self.column} {kind}s" for kind in kinds]
+
+    @classmethod
+    def fit(cls, columns: Columns, contract: Contract, params: FeatureParams) -> "Encoder":
+        """Learn the mean and the scale of every value from the training part, and from it alone."""
+        images = image.images_of(columns, contract)
+        rows = np.stack([values(content, params) for content in images])
+        scale = np.where((spread := rows.std(axis=0)) < TINY, 1.0, spread)
+        name = next(iter(contract.features))
+        return cls(column=name, params=params, mean=rows.mean(axis=0).tolist(), scale=scale.tolist())
+
+    def encode(self, columns: Columns) -> Inputs:
+        """Typed columns of n records -> {"features": float32 (n, width)}."""
+        images = columns[self.column]
+        features = np.empty((len(images), len(self.mean)), dtype=np.float32)
+        for row, content in enumerate(images):
+            features[row] = self._scaled(content)
+        return {"features": features}
+
+    def encode_one(self, record: Record) -> Inputs:
+        """One typed record -> {"features": float32 (1, width)}: what `encode` gives."""
+        return {"features": self._scaled(record.get(self.column)).astype(np.float32)[None]}
+
+    def describe(self, columns: Columns, contract: Contract) -> dict[str, list[Any]]:
+        """What drift looks at: see `image.describe`."""
+        return image.describe(columns[self.column])
+
+    def _scaled(self, content: bytes | None) -> np.ndarray:
+        return (values(content, self.params) - np.array(self.mean)) / np.array(self.scale)
+
+
+def values(content: bytes | None, params: FeatureParams) -> np.ndarray:
+    """What is read off one image, unscaled: float64 (width,)."""
+    pixels = image.pixels(content, params.size, params.fit, params.colour) / 255
+    blocks = {"pixels": [pixels], "hog": [], "both": [pixels]}[params.descriptor]
+    if params.descriptor != "pixels":
+        blocks = [*blocks, edges(pixels, params.cell)]
+    return np.concatenate([block.ravel() for block in blocks])
+
+
+def edges(pixels: np.ndarray, cell: int) -> np.ndarray:
+    """Histograms of edge directions of pixels (height, width, channels) in [0, 1]: (blocks, blocks, 4 * 9).
+
+    References:
+        Dalal and Triggs (2005), Histograms of oriented gradients for human detection: unsigned directions, the
+        channel with the steepest edge, overlapping blocks of 2 x 2 cells, L2-Hys.
+    """
+    cells = _cells(np.sqrt(pixels), cell)
+    corners = np.lib.stride_tricks.sliding_window_view(cells, (BLOCK, BLOCK), axis=(0, 1))
+    blocks = corners.reshape(*corners.shape[:2], -1)
+    return _unit(np.minimum(_unit(blocks), CLIP))
+
+
+def _cells(pixels: np.ndarray, cell: int) -> np.ndarray:
+    """Steepness by direction, summed over each cell: (rows, columns, 9). A direction between two counts for both."""
+    down, right = (_gradient(pixels, axis) for axis in (0, 1))
+    steepest = (down**2 + right**2).argmax(axis=2, keepdims=True)
+    down, right = (np.take_along_axis(part, steepest, axis=2)[:, :, 0] for part in (down, right))
+    place = np.arctan2(down, right) % np.pi / np.pi * DIRECTIONS
+    lower, share = np.floor(place).astype(int), place % 1
+    weights = np.zeros((*place.shape, DIRECTIONS))
+    steepness = np.hypot(down, right)
+    for direction, weight in ((lower, 1 - share), (lower + 1, share)):
+        weights += np.eye(DIRECTIONS)[direction % DIRECTIONS] * (weight * steepness)[:, :, None]
+    rows, columns = (edge // cell for edge in place.shape)
+    return weights[: rows * cell, : columns * cell].reshape(rows, cell, columns, cell, DIRECTIONS).sum(axis=(1, 3))
+
+
+def _gradient(pixels: np.ndarray, axis: int) -> np.ndarray:
+    """Half the difference of the two neighbours, the border repeated."""
+    framed = np.pad(pixels, [(int(axis == 0),) * 2, (int(axis == 1),) * 2, (0, 0)], mode="edge")
+    last = framed.shape[axis]
+    return (framed.take(range(2, last), axis) - framed.take(range(last - 2), axis)) / 2
+
+
+def _unit(blocks: np.ndarray) -> np.ndarray:
+    return blocks / np.sqrt((blocks**2).sum(axis=-1, keepdims=True) + TINY)
