@@ -22,9 +22,10 @@ from . import contract
 from .contract import ContractError, Source
 from .draft import Draft, render
 from .pipeline.leakage import lone_score
-from .profile import Finding, describe, distinct, examine, fitting, reads, shown, typed
+from .modality import FEATURE_TYPES, PARSERS
+from .profile import LEVELS, Finding, describe, distinct, examine, fitting, reads, shown, typed
 from .settings import LeakageParams
-from .source import SourceError, read_chunks, snapshot, sniff
+from .source import SourceError, files_of, naming_files, read_chunks, snapshot, sniff
 from .task import KINDS
 from .wording import percent
 
@@ -53,13 +54,33 @@ def infer(source: Source, target: str) -> Draft:
     # Repeated records would hide identifiers, unless a record has so few columns that repeats are natural.
     records = sample[~repeats] if repeats.mean() < 0.5 else sample
     predicted, section = _target(target, records[target].tolist(), source.decimal)
-    others = {name: examine(name, records[name].tolist(), source.decimal) for name in names if name != target}
+    others = {name: _other(name, records[name].tolist(), source) for name in names if name != target}
     if all(other.spec["type"] in ("id", "ignored") or "role" in other.spec for other in others.values()):
         raise ContractError(f"{source.path}: no column but {target!r} can be a feature; add columns to the data")
     findings = [others.get(name, predicted) for name in names]
     draft = Draft(source, section, findings, len(records), int(repeats.sum()))
     _note_near_copies(draft, predicted)
     return draft
+
+
+def _other(name: str, raw: list[Any], source: Source) -> Finding:
+    """A column that may tell the target: files are features as they are, a table's columns if the model takes such."""
+    if name in source.files or any(isinstance(value, bytes) for value in raw):
+        return Finding(name, {"type": FEATURE_TYPES[0]}, raw)
+    finding = examine(name, raw, source.decimal)
+    kind = finding.spec["type"]
+    if kind not in ("id", "ignored", *FEATURE_TYPES) and "role" not in finding.spec:
+        _set_aside(finding)
+    return finding
+
+
+def _set_aside(finding: Finding) -> None:
+    """No feature, for the model takes no such type; a few levels still divide the records."""
+    if finding.spec["type"] in ("category", "boolean") and len(set(finding.present)) <= LEVELS:
+        finding.spec["role"] = "sensitive"
+        finding.notes.append("the model does not see it: quality is reported for each value")
+    else:
+        finding.ignore(f"a {finding.spec['type']}, the model only takes: {', '.join(FEATURE_TYPES)}")
 
 
 def _target(name: str, raw: list[Any], decimal: str) -> tuple[Finding, dict[str, Any]]:
@@ -140,7 +161,7 @@ def _note_near_copies(draft: Draft, target: Finding) -> None:
         return
     sample = frame.sample(min(len(frame), params.rows), random_state=0)
     for finding in draft.findings:
-        if finding.name in parsed.features:
+        if finding.name in parsed.features and finding.spec["type"] not in PARSERS:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # a class too rare for every fold has its own note
                 score = lone_score(sample[finding.name], sample[target.name], parsed, seed=0)
@@ -156,7 +177,9 @@ def locate(data: str, query: str) -> Source:
         SourceError: the URL holds a password, or neither file nor database can be read.
     """
     if "://" not in data and not data.startswith("${"):
-        return sniff(Path(data))
+        source = sniff(Path(data))
+        files = naming_files(source) if PARSERS and not source.files else source.files
+        return source.model_copy(update={"files": files})
     if SECRET.search(data):
         raise SourceError(
             "the URL holds a password, which contract.yaml must not: write DATABASE_URL=... into .env and give "
@@ -168,20 +191,25 @@ def locate(data: str, query: str) -> Source:
 
 
 def adopt(source: Source) -> Source:
-    """The source with its file inside the project: one from elsewhere is copied into data/raw.
+    """The source with its files inside the project: those from elsewhere are copied into data/raw.
 
-    Raises SourceError when another file of that name lies there.
+    Raises SourceError when another file of that name lies there, or one that the source names is missing.
     """
     path = source.path.resolve()
-    kept = RAW / path.name
     if path.is_relative_to(Path.cwd()):
-        kept = path.relative_to(Path.cwd())
-    elif kept.exists() and not filecmp.cmp(path, kept, shallow=False):
-        raise SourceError(f"{kept} is there already and differs from {path}: move or rename one of them")
-    else:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, kept)
-    return source.model_copy(update={"path": kept})
+        return source.model_copy(update={"path": path.relative_to(Path.cwd())})
+    for file in dict.fromkeys([*([] if path.is_dir() else [source.path]), *files_of(source)]):
+        _copy(file, RAW / file.relative_to(source.path.parent))
+    return source.model_copy(update={"path": RAW / path.name})
+
+
+def _copy(file: Path, kept: Path) -> None:
+    if not file.is_file():
+        raise SourceError(f"{file}: no such file, but the data names it: add it, or take its record out")
+    if kept.exists() and not filecmp.cmp(file, kept, shallow=False):
+        raise SourceError(f"{kept} is there already and differs from {file}: move or rename one of them")
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(file, kept)
 
 
 def write(draft: Draft, out: Path) -> None:
@@ -206,7 +234,7 @@ def summarise(draft: Draft) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Write a first contract.yaml for a file or a database.")
-    parser.add_argument("--data", required=True, help="CSV, Parquet or JSON lines file, or a SQLAlchemy URL")
+    parser.add_argument("--data", required=True, help="CSV, Parquet or JSON lines file, a folder of files, or a SQLAlchemy URL")
     parser.add_argument("--target", required=True, help="the column to predict")
     parser.add_argument("--query", default="", help="table name or SELECT, for a database")
     options = parser.parse_args(arguments)

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from .bundle import Bundle, BundleError
 from .serving.predictor import Predictor
 from .settings import Environment
-from .source import SourceError, read_chunks, sniff
+from .source import SourceError, read_chunks, sniff_for
 
 CHUNK_ROWS = 10_000
 SUFFIXES = (".csv", ".parquet")
@@ -33,7 +33,7 @@ def score(data: Path, out: Path, predictor: Predictor) -> tuple[int, int]:
     """Write one row for each record of `data`: its ids, the answer, the error. Gives (scored, refused)."""
     if out.suffix not in SUFFIXES:
         raise ScoreError(f"{out}: the name must end in {' or '.join(SUFFIXES)}")
-    source = sniff(data)
+    source = sniff_for(data, predictor.contract)
     schema = _schema(predictor)
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(out.name + ".partial")

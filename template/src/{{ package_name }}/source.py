@@ -1,7 +1,8 @@
-"""Raw records from files and databases, in chunks and without interpreting them.
+"""Raw records from files, folders and databases, in chunks and without interpreting them.
 
-Text files give text, Parquet and JSON keep their types; what a value means is for `records` to say. A
-database is read into a Parquet snapshot first, so that runs can be repeated: `python -m <package>.source`.
+Text files give text, Parquet and JSON keep their types; what a value means is for `records` to say. A list of files, or
+a folder of them, gives their paths. A database is read into a Parquet snapshot first, so that runs can be repeated:
+`python -m <package>.source`.
 """
 
 import csv
@@ -21,6 +22,7 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from . import contract
+from .modality import FEATURE_TYPES, PARSERS
 from .settings import expand
 
 TEXT = (".csv", ".tsv", ".tab", ".txt", ".dat", ".data")
@@ -28,6 +30,7 @@ JSON_LINES = (".jsonl", ".ndjson", ".json")
 PARQUET = (".parquet", ".pq")
 COMPRESSED = (".gz", ".bz2", ".zst")
 CHUNK_ROWS = 50_000
+CHUNK_BYTES = 256 * 2**20  # of files and bytes: a chunk of large ones has fewer rows
 SNIFFED_LINES = 2_000
 csv.field_size_limit(2**24)  # free text can exceed the default of 131,072 characters
 
@@ -40,24 +43,79 @@ def read_chunks(source: contract.Source, rows: int = CHUNK_ROWS) -> Iterator[pd.
     """Records as the file has them, at most `rows` in a frame; memory holds one frame, not the file.
 
     Text files give `str`, an empty one where nothing stands; Parquet and JSON lines give Python objects, None where a
-    value is missing.
+    value is missing. In the columns of `source.files` the name of a file is its `Path`; JSON lines hold contents
+    themselves, as a request does. A folder has a record for each file: its name, its path, the folder it lies in.
 
     Raises:
         SourceError: no such file, unknown format, wrong encoding, no header, no records, repeated column
-            names, a line with too many or too few fields.
+            names, a line with too many or too few fields, a name that leads out of the data's folder.
     """
     path = source.path
     with _named_errors(path):
-        kind = _kind(path)
-        lines: Iterator[Sequence[Any]] = (
-            _parquet(path) if kind in PARQUET else _json(path) if kind in JSON_LINES else _delimited(path, source)
-        )
+        lines = _lines(source)
         names = _names(path, next(lines, []))
-        if not (chunk := list(islice(lines, rows))):
+        if source.files and not path.is_dir() and _kind(path) not in JSON_LINES:
+            lines = _located(lines, names, source)
+        if not (chunk := _chunk(lines, rows)):
             raise SourceError(f"{path}: has column names and no records; export it again")
         while chunk:
             yield pd.DataFrame(chunk, columns=names, dtype=object)
-            chunk = list(islice(lines, rows))
+            chunk = _chunk(lines, rows)
+
+
+def _lines(source: contract.Source) -> Iterator[Sequence[Any]]:
+    """The column names, then the values of each record."""
+    path = source.path
+    if _is_folder(path):
+        return _folder(path, next(iter(source.files), FEATURE_TYPES[0]))
+    kind = _kind(path)
+    return _parquet(path) if kind in PARQUET else _json(path) if kind in JSON_LINES else _delimited(path, source)
+
+
+def _chunk(lines: Iterator[Sequence[Any]], rows: int) -> list[Sequence[Any]]:
+    """The next records: at most `rows`, and no more once their files and bytes fill a chunk."""
+    chunk: list[Sequence[Any]] = []
+    size = 0
+    while len(chunk) < rows and size < CHUNK_BYTES and (line := next(lines, None)) is not None:
+        chunk.append(line)
+        size += sum(_size(value) for value in line if isinstance(value, (bytes, Path)))
+    return chunk
+
+
+def _size(value: bytes | Path) -> int:
+    if isinstance(value, bytes):
+        return len(value)
+    return value.stat().st_size if value.is_file() else 0
+
+
+def _is_folder(path: Path) -> bool:
+    """Is the data a folder of files? Only where a file can hold a feature, which no table's column does."""
+    return bool(PARSERS) and path.is_dir()
+
+
+def _folder(root: Path, column: str) -> Iterator[Sequence[Any]]:
+    """A record for each file below a folder, sorted by name; hidden ones are none of the data's."""
+    names = sorted(path.relative_to(root) for path in root.rglob("*") if path.is_file())
+    shown = [name for name in names if not any(part.startswith(".") for part in name.parts)]
+    if not shown:
+        raise SourceError(f"{root}: the folder holds no files; put one folder for each class there")
+    yield "file", column, "folder"
+    for name in shown:
+        yield name.as_posix(), root / name, (root / name).parent.name
+
+
+def _located(lines: Iterator[Sequence[Any]], names: list[str], source: contract.Source) -> Iterator[Sequence[Any]]:
+    """Records with paths where `source.files` has names, which are relative to the folder that the list lies in."""
+    places = [place for place, name in enumerate(names) if name in source.files]
+    for row, line in enumerate(lines, 1):
+        record = list(line)
+        for place in places:
+            if isinstance(name := record[place], str) and name:
+                if Path(name).is_absolute() or ".." in Path(name).parts:
+                    where = f"{source.path}, row {row}: {names[place]!r} is {name!r}"
+                    raise SourceError(f"{where}, but names must be relative to the list's own folder")
+                record[place] = source.path.parent / name
+        yield record
 
 
 @contextmanager
@@ -144,12 +202,41 @@ def _objects(path: Path) -> Iterator[dict[str, Any]]:
                 yield record
 
 
+def files_of(source: contract.Source) -> Iterator[Path]:
+    """The files that a source names or holds, in the order of its records; a name may come twice."""
+    for chunk in read_chunks(source):
+        for name in source.files:
+            yield from (value for value in chunk[name] if isinstance(value, Path))
+
+
+def naming_files(source: contract.Source) -> tuple[str, ...]:
+    """The columns of which most values name a file that lies beside the source."""
+    sample = next(read_chunks(source, SNIFFED_LINES))
+    return tuple(str(name) for name in sample if _names_files(sample[name].tolist(), source.path.parent))
+
+
+def _names_files(values: list[Any], folder: Path) -> bool:
+    found = 0
+    for value in values:
+        with suppress(OSError):  # too long for a name
+            found += isinstance(value, str) and (folder / value).is_file()
+    return 2 * found > len(values)
+
+
+def sniff_for(path: Path, known: contract.Contract) -> contract.Source:
+    """How new records for a contract are written: `sniff`, and the columns that name files there too."""
+    files = tuple(known.features) if _is_folder(path) else known.source.files
+    return sniff(path).model_copy(update={"files": files})
+
+
 def sniff(path: Path) -> contract.Source:
     """How a text file is written: delimiter, decimal sign and encoding; other formats say so themselves.
 
     Raises SourceError as `read_chunks` does.
     """
     with _named_errors(path):
+        if _is_folder(path):
+            return contract.Source(path=path, files=(FEATURE_TYPES[0],))
         if _kind(path) not in TEXT:
             return contract.Source(path=path)
         encoding = _encoding(path)

@@ -27,7 +27,7 @@ from ..contract import Contract, Rule
 from ..records import Parser, Value, ineligible, parser
 from ..serving import prediction_log
 from ..settings import DriftParams, Environment, ParamsError, load_params
-from ..source import SourceError, read_chunks, sniff
+from ..source import SourceError, read_chunks, sniff_for
 
 NO_DRIFT, ERROR, TOO_LITTLE, DRIFT = 0, 1, 2, 3
 OUT = Path("artifacts/drift")
@@ -136,7 +136,7 @@ def file_records(path: Path, contract: Contract) -> Iterator[dict[str, Any]]:
     """Raw records of a file that are in the contract's scope; the service has refused all others already."""
     rules = contract.eligibility
     parsers = {rule.column: parser(contract.columns[rule.column], contract.source.decimal) for rule in rules}
-    for chunk in read_chunks(sniff(path)):
+    for chunk in read_chunks(sniff_for(path, contract)):
         for record in chunk.to_dict("records"):
             raw = {str(name): value for name, value in record.items()}
             if _in_scope(raw, parsers, rules):

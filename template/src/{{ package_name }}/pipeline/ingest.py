@@ -11,14 +11,15 @@ from tqdm import tqdm
 from .. import contract as contracts
 from ..artifacts import CLEAN, INGEST, write_json
 from ..bundle import digest
-from ..contract import Contract
+from ..contract import Contract, Source
 from ..records import Value, check_features, ineligible, parser
 from ..settings import Environment
-from ..source import SourceError, read_chunks
+from ..source import SourceError, files_of, read_chunks
 from . import PipelineError, command
 from .table import arrow_type, write
 
 EXAMPLES = 3
+FILE_NAME = "file"  # of a record from a folder: a copy under another name is a copy
 
 
 def ingest() -> None:
@@ -33,7 +34,7 @@ def ingest() -> None:
         raise PipelineError(f"{contract.source.path}: no row is left: {raw} read, {out_of_scope} out of scope")
     write(table, CLEAN)
     counts = {"read": raw, "duplicates": duplicates, "out_of_scope": out_of_scope, "unlabelled": unlabelled}
-    write_json(INGEST, counts | {"kept": table.num_rows, "data_sha256": digest(contract.source.path)})
+    write_json(INGEST, counts | {"kept": table.num_rows, "data_sha256": data_digest(contract.source)})
     print(f"ingest: {table.num_rows:,} of {raw:,} rows kept; dropped {duplicates} duplicates,", end=" ")
     print(f"{out_of_scope} out of scope, {unlabelled} without a target")
 
@@ -60,6 +61,16 @@ def read_typed(contract: Contract) -> tuple[int, pa.Table]:
     if failures:
         raise PipelineError(f"{contract.source.path}: values that do not fit the contract:\n" + describe(failures))
     return rows, pa.concat_tables(batches) if batches else schema.empty_table()
+
+
+def data_digest(source: Source) -> str:
+    """SHA-256 of the data: of its file, and of the name and the content of each file that it names or holds."""
+    if not source.files:
+        return digest(source.path)
+    found = hashlib.sha256(b"" if source.path.is_dir() else digest(source.path).encode())
+    for file in files_of(source):
+        found.update(f"{digest(file)}  {file.relative_to(source.path.parent).as_posix()}\n".encode())
+    return found.hexdigest()
 
 
 def require_columns(chunk: pd.DataFrame, contract: Contract) -> None:
@@ -92,7 +103,9 @@ def describe(failures: dict[str, list[str]]) -> str:
 
 
 def drop_duplicates(table: pa.Table, contract: Contract) -> tuple[pa.Table, int]:
-    repeated = table.to_pandas().duplicated().to_numpy()
+    named = {FILE_NAME} if contract.source.path.is_dir() else set[str]()
+    compared = table.select([name for name in table.column_names if name not in named])
+    repeated = compared.to_pandas().duplicated().to_numpy()
     count = int(repeated.sum())
     if count and contract.quality.duplicates == "refuse":
         rows = ", ".join(str(row + 1) for row in repeated.nonzero()[0][:EXAMPLES])

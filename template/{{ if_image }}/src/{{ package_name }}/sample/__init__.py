@@ -1,0 +1,1 @@
+"""Made-up photos to start with: `python -m` draws them. Delete this once your own data is in."""
