@@ -13,16 +13,16 @@ from sklearn.decomposition import PCA
 
 from .modality import Inputs
 
+COMPONENTS = 0.95
+
 
 def steps(hyperparameters: Mapping[str, Any], seed: int) -> tuple[list[BaseEstimator], dict[str, Any]]:
     """The unfitted steps, and the hyperparameters that are left for the estimator.
 
-    `components` is the number of principal components, or the share of the variance that they keep together; null
-    leaves the values as they are.
+    `components` is the number of principal components, or the share of the variance that they keep together.
     """
     rest = dict(hyperparameters)
-    components = rest.pop("components", None)
-    return ([] if components is None else [PCA(components, svd_solver="full", random_state=seed)]), rest
+    return [PCA(rest.pop("components", COMPONENTS), svd_solver="full", random_state=seed)], rest
 
 
 def matrix(inputs: Inputs) -> np.ndarray:
