@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from .errors import UserError
+
 PATH = Path("contract.yaml")
 
 Kind = Literal["binary", "multiclass", "continuous"]
@@ -22,7 +24,7 @@ Role = Literal["feature", "id", "target", "time", "group", "sensitive", "pii"]
 NUMERIC: tuple[Type, ...] = ("number", "integer")
 
 
-class ContractError(Exception):
+class ContractError(UserError):
     """The contract is wrong; the message says where, what was found and what is allowed."""
 
 

@@ -21,6 +21,7 @@ import pandas as pd
 from . import contract
 from .contract import ContractError, Source
 from .draft import Draft, render
+from .errors import UserError
 from .pipeline.leakage import lone_score
 from .profile import Finding, describe, distinct, examine, fitting, reads, shown, typed
 from .settings import LeakageParams
@@ -215,7 +216,7 @@ def main(arguments: list[str] | None = None) -> int:
         draft = infer(source, options.target.strip())
         draft = replace(draft, source=adopt(source))
         write(draft, contract.PATH)
-    except (ContractError, SourceError) as error:
+    except UserError as error:
         print(error, file=sys.stderr)
         return 1
     summarise(draft)

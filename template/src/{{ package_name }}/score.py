@@ -16,16 +16,17 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 from tqdm import tqdm
 
-from .bundle import Bundle, BundleError
+from .bundle import Bundle
+from .errors import UserError
 from .serving.predictor import Predictor
 from .settings import Environment
-from .source import SourceError, read_chunks, sniff
+from .source import read_chunks, sniff
 
 CHUNK_ROWS = 10_000
 SUFFIXES = (".csv", ".parquet")
 
 
-class ScoreError(Exception):
+class ScoreError(UserError):
     """Nothing can be scored; the message says why and what to do."""
 
 
@@ -107,7 +108,7 @@ def main() -> None:
     try:
         predictor = Predictor(Bundle.load(Environment().bundle))
         scored, refused = score(arguments.data, arguments.out, predictor)
-    except (BundleError, ScoreError, SourceError) as error:
+    except UserError as error:
         sys.exit(f"score: {error}")
     print(f"score: {scored:,} records scored, {refused:,} refused (column `error`): {arguments.out}")
 

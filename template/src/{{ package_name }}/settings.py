@@ -11,13 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .contract import mistakes_of
+from .errors import UserError
 from .modality import FeatureParams
 
 PARAMS = Path("params.yaml")
 DOTENV = Path(".env")
 
 
-class ParamsError(Exception):
+class ParamsError(UserError):
     """params.yaml is wrong; the message says where, what was found and what is allowed."""
 
 

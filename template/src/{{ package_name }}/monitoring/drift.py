@@ -19,13 +19,14 @@ import pyarrow.parquet as pq
 from evidently import DataDefinition, Dataset, Report
 from evidently.presets import DataDriftPreset
 
-from ..bundle import REFERENCE, Bundle, BundleError
+from ..bundle import REFERENCE, Bundle
 from ..contract import Contract, Rule
+from ..errors import UserError
 from ..modality import describe
 from ..records import Parser, Value, ineligible, parser
 from ..serving import prediction_log
-from ..settings import DriftParams, Environment, ParamsError, load_params
-from ..source import SourceError, read_chunks, sniff
+from ..settings import DriftParams, Environment, load_params
+from ..source import read_chunks, sniff
 
 NO_DRIFT, ERROR, TOO_LITTLE, DRIFT = 0, 1, 2, 3
 OUT = Path("artifacts/drift")
@@ -162,7 +163,7 @@ def main() -> None:
     parser_.add_argument("--out", type=Path, default=OUT, help="folder for drift.html and drift.json")
     try:
         status = run(parser_.parse_args())
-    except (BundleError, ParamsError, SourceError) as error:
+    except UserError as error:
         sys.exit(f"drift: {error}")
     except sqlite3.Error as error:
         sys.exit(f"drift: the prediction log cannot be read ({error}); give DATA=file, or let the service answer first")
