@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from .errors import UserError
+from .errors import UserError, own_words
 
 PATH = Path("contract.yaml")
 
@@ -341,7 +341,7 @@ def mistakes_of(error: ValidationError) -> list[str]:
 
 def _mistake(found: Any) -> str:
     path = ".".join(str(part) for part in found["loc"])
-    message = found["msg"].removeprefix("Value error, ")
+    message = own_words(found)
     if found["type"] == "extra_forbidden":
         message = "no such key; see docs/contract.md for those that exist"
     elif found["type"] == "missing":

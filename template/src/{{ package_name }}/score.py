@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from tqdm import tqdm
 
 from .bundle import Bundle
-from .errors import UserError
+from .errors import UserError, own_words
 from .serving.predictor import Predictor
 from .settings import Environment
 from .source import read_chunks, sniff
@@ -61,7 +61,7 @@ def score_chunk(chunk: pd.DataFrame, predictor: Predictor) -> list[dict[str, Any
         try:
             record = predictor.record_model.model_validate(raw).model_dump(by_alias=True)
         except ValidationError as error:
-            result["error"] = "; ".join(f"{found['loc'][0]}: {_plain(found['msg'])}" for found in error.errors())
+            result["error"] = "; ".join(f"{found['loc'][0]}: {own_words(found)}" for found in error.errors())
         else:
             result["error"] = predictor.refusal(record)
             if result["error"] is None:
@@ -94,10 +94,6 @@ def _flat(answer: dict[str, Any]) -> dict[str, Any]:
     if "interval" in flat:
         flat["interval_low"], flat["interval_high"] = flat.pop("interval")
     return flat
-
-
-def _plain(message: str) -> str:
-    return message.removeprefix("Value error, ")
 
 
 def main() -> None:
