@@ -111,8 +111,10 @@ def strata(y: np.ndarray) -> np.ndarray:
     return np.searchsorted(np.unique(np.quantile(y, np.linspace(0, 1, 11)[1:-1])), y)
 
 
-def measure(y: np.ndarray, scores: np.ndarray, decision: Decision, costs: Costs, top: float = 0.1) -> dict[str, float]:
-    """Every metric that these records allow; errors are in the target's unit, `top` belongs to classes.
+def measure(
+    y: np.ndarray, scores: np.ndarray, decision: Decision, costs: Costs, top: float = 0.1, only: str = ""
+) -> dict[str, float]:
+    """Every metric that these records allow, or `only` one; errors are in the target's unit, `top` belongs to classes.
 
     Args:
         y: true values (n,).
@@ -131,7 +133,7 @@ def measure(y: np.ndarray, scores: np.ndarray, decision: Decision, costs: Costs,
         found["r2"] = float(1 - (error**2).mean() / y.var())
     if (y != 0).all():
         found["mape"] = float(np.abs(error / y).mean())
-    return found
+    return {name: value for name, value in found.items() if only in ("", name)}
 
 
 def cost(y: np.ndarray, chosen: np.ndarray, decision: Decision, costs: Costs) -> float:
