@@ -32,6 +32,7 @@ from .wording import percent
 SAMPLE_ROWS = 100_000
 RAW = Path("data/raw")
 SECRET = re.compile(r"://[^/]*:(?!\$\{)[^/]*@|(?i:pass|pwd|secret|token)\w*=(?!\$\{)")
+SQLITE = b"SQLite format 3\0"
 FEW_LEVELS, MANY_LEVELS = 20, 100  # a whole number with few is a class; a text with many is none
 RARE = 10  # records of a class below which neither learning nor measuring makes sense
 TELLING_ROWS = 40  # with fewer records, a column may well predict the target by chance
@@ -157,7 +158,9 @@ def locate(data: str, query: str) -> Source:
         SourceError: the URL holds a password, or neither file nor database can be read.
     """
     if "://" not in data and not data.startswith("${"):
-        return sniff(Path(data))
+        if _is_sqlite(path := Path(data)):
+            raise SourceError(f"{path} is a database: give DATA=sqlite:///{path} QUERY=table")
+        return sniff(path)
     if SECRET.search(data):
         raise SourceError(
             "the URL holds a password, which contract.yaml must not: write DATABASE_URL=... into .env and give "
@@ -166,6 +169,13 @@ def locate(data: str, query: str) -> Source:
     source = Source(path=RAW / "snapshot.parquet", url=data, query=query)
     snapshot(source)
     return source
+
+
+def _is_sqlite(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(SQLITE)) == SQLITE
 
 
 def adopt(source: Source) -> Source:
@@ -202,6 +212,8 @@ def summarise(draft: Draft) -> None:
         print(line.rstrip())
     positive = f", positive class {draft.target['positive']!r}" if "positive" in draft.target else ""
     print(f"\n{contract.PATH} predicts {draft.target['name']!r} ({draft.target['kind']}{positive}).")
+    if unread := sorted(path.name for path in RAW.glob("*") if path.is_file() and path != draft.source.path):
+        print(f"{RAW} also holds {', '.join(unread)}, which nothing reads now: remove what you do not need.")
     print("Next: read it and settle the comments, write down goal and costs, then `make pipeline`.")
 
 
