@@ -104,7 +104,7 @@ class Registry:
             raise RegistryError(f"{self.name!r} has no previous champion to go back to")
         self.put_in_force(previous)
         self.point(PREVIOUS, champion)
-        return f"version {previous} of {self.name!r} is the champion again, {champion} the previous one"
+        return f"version {previous} of {self.name!r} is the champion again; one more rollback brings {champion} back"
 
 
 def main() -> None:

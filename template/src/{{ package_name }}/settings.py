@@ -7,12 +7,13 @@ from typing import Any
 
 import yaml
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .contract import mistakes_of
 from .errors import UserError
 from .modality import FeatureParams
+from .task import CLASS_WEIGHTS
 
 PARAMS = Path("params.yaml")
 DOTENV = Path(".env")
@@ -37,6 +38,13 @@ class ModelParams(Section):
 
     class_weight: str | None = None
     candidates: dict[str, dict[str, Any]]
+
+    @field_validator("class_weight")
+    @classmethod
+    def _is_known(cls, value: str | None) -> str | None:
+        if value not in CLASS_WEIGHTS:
+            raise ValueError(f"must be {' or '.join(known or 'null' for known in CLASS_WEIGHTS)}")
+        return value
 
 
 class EvaluationParams(Section):

@@ -33,6 +33,8 @@ HIGHER_IS_BETTER = {
     "cost_per_record": False,
 }
 PRIMARY_METRICS = tuple(HIGHER_IS_BETTER)
+CLASS_WEIGHTS = (None, "balanced")
+DUMMY = "gives every record the class shares"  # what `baseline_scores` does, for readers
 PARITY_UNIT = "probability"
 EXPLAINED = {  # name and meaning for readers of the report
     "accuracy": ("Accuracy", "share of records that get the right class"),

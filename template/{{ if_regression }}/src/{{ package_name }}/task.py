@@ -43,6 +43,8 @@ CAPTIONS = {  # how to read each of `plots`
     "Distribution of residuals": "How many records are missed by how much, and in which direction.",
 }
 PRIMARY_METRICS = ("rmse", "mae", "r2", "mape", "cost_per_record")  # an interval is the same for every candidate
+CLASS_WEIGHTS: tuple[str | None, ...] = (None,)  # only classes have weights
+DUMMY = "gives every record the mean"  # what `baseline_scores` does, for readers
 PARITY_UNIT = "share of the target's standard deviation"
 
 
