@@ -157,7 +157,11 @@ COLUMNS: dict[str, tuple[Callable[[int], Any], str, str]] = {
     ),
     "thousands": (lambda i: f"{i + 1},{i + 100}.50", "number", "is read as 1100.5"),
     "thousands apart": (lambda i: f"{i + 1} {i + 100}", "integer", "is read as"),
-    "percentages": (lambda i: f"{i % 40}%", "category", ""),
+    "percentages": (lambda i: f"{i % 40}%", "category", "remove '%' from the data, then type: number"),
+    "percentages apart": (lambda i: f"{i % 40},2 %", "category", "remove '%'"),
+    "weights": (lambda i: f"{i % 40}.5kg", "category", "remove 'kg'"),
+    "ja": (lambda i: ["ja", "Nein", "nein"][i % 3], "category", "yes and no"),
+    "two cases": (lambda i: ["Nord", "nord", "süd"][i % 3], "category", "'Nord' and 'nord' differ only in case"),
     "some words": (lambda i: "lots" if i == 7 else i * 7 % 45, "category", "correct them, then type: number"),
     "repeated numbers": (lambda i: i % 40, "integer", ""),
     "fractions": (lambda i: i + 0.5, "number", ""),
@@ -208,6 +212,24 @@ def test_each_column_gets_the_type_that_its_values_show(
     assert contract.with_role("pii") == ("contact", "phone")
     assert contract.columns["tiny"].max == pytest.approx(119e-7)
     assert contract.columns["none is a level"].allowed == ("gravel", "none", "paved")
+
+
+@pytest.mark.parametrize(("task", "said"), [("classification", "share of each class"), ("regression", "low and high")])
+def test_the_draft_says_what_a_stratified_split_does(request: pytest.FixtureRequest, task: str, said: str) -> None:
+    request.getfixturevalue(f"{task}_package").infer(
+        put("data.csv", as_text(table())), "y" if task == "classification" else "size"
+    )
+    comment = next(line for line in Path("contract.yaml").read_text().splitlines() if "stratify" in line)
+    assert comment.endswith(said if task == "classification" else f"{said} values")
+
+
+def test_files_that_nothing_reads_any_more_are_named(
+    classification_package: Package, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("data/raw").mkdir(parents=True)
+    put("data/raw/customers.csv", "old")
+    assert classification_package.infer(put("../mine.csv", as_text(table())), "y") == 0
+    assert "data/raw also holds customers.csv, which nothing reads now" in capsys.readouterr().out
 
 
 def test_observed_ranges_and_levels_are_not_enforced(classification_package: Package) -> None:
@@ -538,6 +560,14 @@ def test_a_password_is_refused_and_written_nowhere(
         printed = capsys.readouterr()
         assert "${DATABASE_URL}" in printed.err and "hunter2" not in printed.err + printed.out
     assert not list(Path().iterdir())
+
+
+def test_a_database_file_is_told_how_to_be_given(
+    classification_package: Package, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database(table())
+    assert classification_package.infer("shop.db", "y") == 1
+    assert "give DATA=sqlite:///shop.db QUERY=table" in capsys.readouterr().err
 
 
 DATABASE_REFUSED = {

@@ -45,3 +45,22 @@ def test_an_estimator_without_export_is_refused_by_name(render: Render, tmp_path
     shown = run(render(), "python", "-c", REFUSED, str(tmp_path / "model.onnx")).stdout
     assert "LabelSpreading cannot be exported to ONNX" in shown
     assert "linear, forest, boosting" in shown
+
+
+WEIGHTS = """
+import sys
+from customer_model.settings import ModelParams, ValidationError
+try:
+    print(ModelParams(class_weight=sys.argv[1], candidates={}))
+except ValidationError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("task", "weight", "said"),
+    [("classification", "balanced", "class_weight='balanced'"), ("classification", "fair", "must be null or balanced")]
+    + [("regression", "balanced", "must be null")],
+)
+def test_class_weights_without_effect_are_refused(render: Render, task: str, weight: str, said: str) -> None:
+    assert said in run(render(task=task), "python", "-c", WEIGHTS, weight).stdout

@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from . import contract as contracts
 from .contract import Contract, mistakes_of
+from .errors import UserError
 from .modality import Columns, Encoder, Inputs, Record
 from .runtime import session
 from .task import Decision
@@ -42,7 +43,7 @@ MAX_BYTES = 2 * 1024**3
 GOLDEN_TOLERANCE = 1e-5
 
 
-class BundleError(Exception):
+class BundleError(UserError):
     """The bundle is incomplete, altered, foreign or newer than this code; the message says which."""
 
 

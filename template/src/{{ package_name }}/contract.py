@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from .errors import UserError, own_words
+
 PATH = Path("contract.yaml")
 
 Kind = Literal["binary", "multiclass", "continuous"]
@@ -22,7 +24,7 @@ Role = Literal["feature", "id", "target", "time", "group", "sensitive", "pii"]
 NUMERIC: tuple[Type, ...] = ("number", "integer")
 
 
-class ContractError(Exception):
+class ContractError(UserError):
     """The contract is wrong; the message says where, what was found and what is allowed."""
 
 
@@ -343,7 +345,7 @@ def mistakes_of(error: ValidationError) -> list[str]:
 
 def _mistake(found: Any) -> str:
     path = ".".join(str(part) for part in found["loc"])
-    message = found["msg"].removeprefix("Value error, ")
+    message = own_words(found)
     if found["type"] == "extra_forbidden":
         message = "no such key; see docs/contract.md for those that exist"
     elif found["type"] == "missing":

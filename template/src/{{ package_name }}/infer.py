@@ -21,6 +21,7 @@ import pandas as pd
 from . import contract
 from .contract import ContractError, Source
 from .draft import Draft, render
+from .errors import UserError
 from .pipeline.leakage import lone_score
 from .modality import FEATURE_TYPES, PARSERS
 from .profile import LEVELS, Finding, describe, distinct, examine, fitting, reads, shown, typed
@@ -32,6 +33,7 @@ from .wording import percent
 SAMPLE_ROWS = 100_000
 RAW = Path("data/raw")
 SECRET = re.compile(r"://[^/]*:(?!\$\{)[^/]*@|(?i:pass|pwd|secret|token)\w*=(?!\$\{)")
+SQLITE = b"SQLite format 3\0"
 FEW_LEVELS, MANY_LEVELS = 20, 100  # a whole number with few is a class; a text with many is none
 RARE = 10  # records of a class below which neither learning nor measuring makes sense
 TELLING_ROWS = 40  # with fewer records, a column may well predict the target by chance
@@ -177,7 +179,10 @@ def locate(data: str, query: str) -> Source:
         SourceError: the URL holds a password, or neither file nor database can be read.
     """
     if "://" not in data and not data.startswith("${"):
-        source = sniff(Path(data))
+        path = Path(data)
+        if _is_sqlite(path):
+            raise SourceError(f"{path} is a database: give DATA=sqlite:///{path} QUERY=table")
+        source = sniff(path)
         files = naming_files(source) if PARSERS and not source.files else source.files
         return source.model_copy(update={"files": files})
     if SECRET.search(data):
@@ -188,6 +193,13 @@ def locate(data: str, query: str) -> Source:
     source = Source(path=RAW / "snapshot.parquet", url=data, query=query)
     snapshot(source)
     return source
+
+
+def _is_sqlite(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(SQLITE)) == SQLITE
 
 
 def adopt(source: Source) -> Source:
@@ -229,6 +241,8 @@ def summarise(draft: Draft) -> None:
         print(line.rstrip())
     positive = f", positive class {draft.target['positive']!r}" if "positive" in draft.target else ""
     print(f"\n{contract.PATH} predicts {draft.target['name']!r} ({draft.target['kind']}{positive}).")
+    if unread := sorted(path.name for path in RAW.glob("*") if path.is_file() and path != draft.source.path):
+        print(f"{RAW} also holds {', '.join(unread)}, which nothing reads now: remove what you do not need.")
     print("Next: read it and settle the comments, write down goal and costs, then `make pipeline`.")
 
 
@@ -243,7 +257,7 @@ def main(arguments: list[str] | None = None) -> int:
         draft = infer(source, options.target.strip())
         draft = replace(draft, source=adopt(source))
         write(draft, contract.PATH)
-    except (ContractError, SourceError) as error:
+    except UserError as error:
         print(error, file=sys.stderr)
         return 1
     summarise(draft)

@@ -25,6 +25,8 @@ ID_NAME = re.compile(r"(?i:(^|[\W_])(id|uuid|guid|key|index|nr|number|code|zip)$
 DAYS = ("%d.%m.%Y", "%d.%m.%y", "%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%Y", "%m-%d-%Y")
 TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 FORMATS = [day + time for day in DAYS for time in TIMES]
+YES_AND_NO = [{"ja", "nein"}, {"oui", "non"}, {"si", "no"}, {"sí", "no"}, {"sì", "no"}, {"sim", "não"}, {"tak", "nie"}]
+WITH_UNIT = re.compile(r"([€$£¥]?)\s*[-+]?\d[\d.,]*\s*([%‰°€$£¥]|°?[^\W\d_]{1,3}|)")
 OTHER_WAY_ROUND = str.maketrans("dm", "md")
 
 
@@ -98,6 +100,7 @@ def examine(name: str, raw: list[Any], decimal: str) -> Finding:
     if spec["type"] != "ignored":
         _note_gaps(finding, raw)
         _judge(finding)
+        _note_spellings(finding)
     describe(finding)
     return finding
 
@@ -134,10 +137,19 @@ def _doubts(kind: str, values: list[Any], decimal: str) -> Iterator[str]:
         for text in islice(grouped, 1):
             yield f"{text!r} is read as {typed([text], {'type': 'number'}, decimal)[0]}: is it? See source.decimal"
     if kind == "category":
-        some = values[:TELLING_VALUES]
-        odd = [value for value in some if not reads([value], {"type": "number"}, decimal)]
-        if 0 < len(odd) <= 0.2 * len(some):
-            yield f"numbers but for values such as {shown(odd[0])}: correct them, then type: number"
+        yield from _doubts_of_texts([str(value).strip() for value in values], decimal)
+
+
+def _doubts_of_texts(texts: list[str], decimal: str) -> Iterator[str]:
+    some = texts[:TELLING_VALUES]
+    odd = [text for text in some if not reads([text], {"type": "number"}, decimal)]
+    if 0 < len(odd) <= 0.2 * len(some):
+        yield f"numbers but for values such as {shown(odd[0])}: correct them, then type: number"
+    units = {"".join(found.groups()) if (found := WITH_UNIT.fullmatch(text)) else "" for text in some}
+    if len(units) == 1 and (unit := units.pop()):
+        yield f"numbers with a unit ({shown(texts[0])}): remove {shown(unit)} from the data, then type: number"
+    if {text.casefold() for text in texts} in YES_AND_NO:
+        yield "yes and no: good as two levels; type: boolean would need true and false in the data"
 
 
 def _note_gaps(finding: Finding, raw: Sequence[Any]) -> None:
@@ -148,6 +160,14 @@ def _note_gaps(finding: Finding, raw: Sequence[Any]) -> None:
         finding.notes.append(f"{', '.join(map(shown, sorted(words)))} counts as missing")
     if finding.missing > 0.7:
         finding.notes.append(f"{percent(finding.missing)} missing: quality.drop_above_missing leaves it out")
+
+
+def _note_spellings(finding: Finding) -> None:
+    levels = sorted(set(finding.present)) if finding.spec["type"] == "category" else []
+    spelt = {level.casefold(): level for level in levels}
+    if twice := [level for level in levels if level != spelt[level.casefold()]]:
+        pair = f"{shown(twice[0])} and {shown(spelt[twice[0].casefold()])}"
+        finding.notes.append(f"{pair} differ only in case: if they are one level, write it one way in the data")
 
 
 def _judge(finding: Finding) -> None:

@@ -18,7 +18,8 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from .artifacts import BUNDLE, GATE, RUN, read_json
-from .bundle import Bundle, BundleError
+from .bundle import Bundle
+from .errors import UserError
 from .settings import Environment
 
 NAME = str(__package__).replace("_", "-")
@@ -26,7 +27,7 @@ IN_FORCE = Path("artifacts/champion")
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 
 
-class RegistryError(Exception):
+class RegistryError(UserError):
     """An alias cannot be moved; the message says why and what to do."""
 
 
@@ -103,7 +104,7 @@ class Registry:
             raise RegistryError(f"{self.name!r} has no previous champion to go back to")
         self.put_in_force(previous)
         self.point(PREVIOUS, champion)
-        return f"version {previous} of {self.name!r} is the champion again, {champion} the previous one"
+        return f"version {previous} of {self.name!r} is the champion again; one more rollback brings {champion} back"
 
 
 def main() -> None:
@@ -117,7 +118,7 @@ def main() -> None:
         print(f"registry: {getattr(registry, verb)()}")
     except FileNotFoundError as error:
         sys.exit(f"registry: {error.filename} is missing: run `make pipeline` first")
-    except (RegistryError, BundleError, MlflowException) as error:
+    except (UserError, MlflowException) as error:
         sys.exit(f"registry: {error}")
 
 

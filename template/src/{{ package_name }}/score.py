@@ -16,16 +16,17 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 from tqdm import tqdm
 
-from .bundle import Bundle, BundleError
+from .bundle import Bundle
+from .errors import UserError, own_words
 from .serving.predictor import Predictor
 from .settings import Environment
-from .source import SourceError, read_chunks, sniff_for
+from .source import read_chunks, sniff_for
 
 CHUNK_ROWS = 10_000
 SUFFIXES = (".csv", ".parquet")
 
 
-class ScoreError(Exception):
+class ScoreError(UserError):
     """Nothing can be scored; the message says why and what to do."""
 
 
@@ -60,7 +61,7 @@ def score_chunk(chunk: pd.DataFrame, predictor: Predictor) -> list[dict[str, Any
         try:
             record = predictor.record_model.model_validate(raw).model_dump(by_alias=True)
         except ValidationError as error:
-            result["error"] = "; ".join(f"{found['loc'][0]}: {_plain(found['msg'])}" for found in error.errors())
+            result["error"] = "; ".join(f"{found['loc'][0]}: {own_words(found)}" for found in error.errors())
         else:
             result["error"] = predictor.refusal(record)
             if result["error"] is None:
@@ -95,10 +96,6 @@ def _flat(answer: dict[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _plain(message: str) -> str:
-    return message.removeprefix("Value error, ")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="score", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="CSV, Parquet or JSON lines")
@@ -107,7 +104,7 @@ def main() -> None:
     try:
         predictor = Predictor(Bundle.load(Environment().bundle))
         scored, refused = score(arguments.data, arguments.out, predictor)
-    except (BundleError, ScoreError, SourceError) as error:
+    except UserError as error:
         sys.exit(f"score: {error}")
     print(f"score: {scored:,} records scored, {refused:,} refused (column `error`): {arguments.out}")
 

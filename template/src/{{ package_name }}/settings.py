@@ -7,17 +7,19 @@ from typing import Any
 
 import yaml
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .contract import mistakes_of
+from .errors import UserError
 from .modality import FeatureParams
+from .task import CLASS_WEIGHTS
 
 PARAMS = Path("params.yaml")
 DOTENV = Path(".env")
 
 
-class ParamsError(Exception):
+class ParamsError(UserError):
     """params.yaml is wrong; the message says where, what was found and what is allowed."""
 
 
@@ -42,6 +44,13 @@ class ModelParams(Section):
     def spaces(self) -> dict[str, dict[str, Any]]:
         """The whole search space of each candidate."""
         return {name: self.shared | own for name, own in self.candidates.items()}
+
+    @field_validator("class_weight")
+    @classmethod
+    def _is_known(cls, value: str | None) -> str | None:
+        if value not in CLASS_WEIGHTS:
+            raise ValueError(f"must be {' or '.join(known or 'null' for known in CLASS_WEIGHTS)}")
+        return value
 
 
 class EvaluationParams(Section):

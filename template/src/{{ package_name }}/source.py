@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from . import contract
+from .errors import UserError
 from .modality import FEATURE_TYPES, PARSERS
 from .settings import expand
 
@@ -35,7 +36,7 @@ SNIFFED_LINES = 2_000
 csv.field_size_limit(2**24)  # free text can exceed the default of 131,072 characters
 
 
-class SourceError(Exception):
+class SourceError(UserError):
     """Raw data cannot be read; the message says where, why and what to do."""
 
 
@@ -348,7 +349,7 @@ def main() -> int:
             print(f"contract.yaml names no database, so {source.path} is read as it is: nothing to fetch")
             return 0
         snapshot(source)
-    except (contract.ContractError, SourceError) as error:
+    except UserError as error:
         print(error, file=sys.stderr)
         return 1
     print(f"{source.path}: fresh snapshot of {source.query}")

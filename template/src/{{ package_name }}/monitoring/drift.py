@@ -22,12 +22,13 @@ import pyarrow.parquet as pq
 from evidently import DataDefinition, Dataset, Report
 from evidently.presets import DataDriftPreset
 
-from ..bundle import REFERENCE, Bundle, BundleError
+from ..bundle import REFERENCE, Bundle
 from ..contract import Contract, Rule
+from ..errors import UserError
 from ..records import Parser, Value, ineligible, parser
 from ..serving import prediction_log
-from ..settings import DriftParams, Environment, ParamsError, load_params
-from ..source import SourceError, read_chunks, sniff_for
+from ..settings import DriftParams, Environment, load_params
+from ..source import read_chunks, sniff_for
 
 NO_DRIFT, ERROR, TOO_LITTLE, DRIFT = 0, 1, 2, 3
 OUT = Path("artifacts/drift")
@@ -184,7 +185,7 @@ def main() -> None:
     parser_.add_argument("--out", type=Path, default=OUT, help="folder for drift.html and drift.json")
     try:
         status = run(parser_.parse_args())
-    except (BundleError, ParamsError, SourceError) as error:
+    except UserError as error:
         sys.exit(f"drift: {error}")
     except sqlite3.Error as error:
         sys.exit(f"drift: the prediction log cannot be read ({error}); give DATA=file, or let the service answer first")

@@ -1,6 +1,8 @@
 """Stage 6: the bundle on the test part, which only this stage reads, and reads once."""
 
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from .. import contract as contracts
 from ..artifacts import BUNDLE, EVALUATION, TEST_SCORES, write_json
 from ..bundle import Bundle
 from ..contract import NUMERIC, Contract, Costs
-from ..settings import EvaluationParams, Params, load_params
+from ..settings import Params, load_params
 from ..task import HIGHER_IS_BETTER, baseline_scores, cost, do_nothing, encode_target, measure
 from . import command
 from .metric import primary_metric
@@ -20,69 +22,71 @@ from .table import columns_of, read_part, record_of, target_of
 LATENCY_RECORDS = 200
 QUARTILES = (0.25, 0.5, 0.75)
 
+Measure = Callable[..., dict[str, float]]  # `task.measure` under this contract: takes targets and scores
+Interval = dict[str, float]  # value, low, high
+
 
 def evaluate() -> None:
     contract, params = contracts.load(), load_params()
+    metric = primary_metric(contract)
     bundle, test = Bundle.load(BUNDLE), read_part("test")
+    measured = partial(measure, decision=bundle.decision, costs=contract.costs, top=params.evaluation.precision_at)
     columns = columns_of(test)
-    y = encode_target(target_of(test, contract), bundle.decision)
-    scores = bundle.scores(columns)
-    train_y = encode_target(target_of(read_part("train"), contract), bundle.decision)
-    dummy = baseline_scores(train_y, len(y))
-    measured, difference = intervals(y, scores, dummy, bundle, params)
+    y, train_y = (encode_target(target_of(part, contract), bundle.decision) for part in (test, read_part("train")))
+    scores, dummy = bundle.scores(columns), baseline_scores(train_y, len(y))
+    metrics, gain = intervals(y, scores, dummy, measured, metric, params)
     TEST_SCORES.parent.mkdir(parents=True, exist_ok=True)
     np.savez(TEST_SCORES, y=y, scores=scores)
     write_json(
         EVALUATION,
         {
-            "metric": primary_metric(contract),
+            "metric": metric,
             "rows": len(y),
-            "metrics": measured,
-            "baseline": measure(y, dummy, bundle.decision, contract.costs, params.evaluation.precision_at),
-            "gain_over_baseline": difference,
-            "slices": slices(test, y, scores, bundle, params.evaluation),
-            "importance": importance(columns, y, bundle, params),
+            "metrics": metrics,
+            "baseline": measured(y, dummy),
+            "gain_over_baseline": gain,
+            "slices": slices(test, y, scores, measured, contract),
+            "importance": importance(columns, y, bundle, measured, params),
             "costs": costs(y, train_y, scores, bundle),
             "latency_ms": latency(test, bundle),
         },
     )
-    metric = measured[primary_metric(contract)]
-    print(
-        f"evaluate: {primary_metric(contract)} {metric['value']:.4f} [{metric['low']:.4f}, {metric['high']:.4f}]",
-        end=" ",
-    )
-    print(f"on {len(y):,} test rows")
+    found = metrics[metric]
+    print(f"evaluate: {metric} {found['value']:.4f} [{found['low']:.4f}, {found['high']:.4f}] on {len(y):,} test rows")
 
 
 def intervals(
-    y: np.ndarray, scores: np.ndarray, dummy: np.ndarray, bundle: Bundle, params: Params
-) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+    y: np.ndarray, scores: np.ndarray, dummy: np.ndarray, measured: Measure, metric: str, params: Params
+) -> tuple[dict[str, Interval], Interval]:
     """Each metric with its 95% percentile bootstrap interval, and the gain in the primary one over the dummy."""
-    costs, metric, top = bundle.contract.costs, primary_metric(bundle.contract), params.evaluation.precision_at
-    generator = np.random.default_rng(params.seed)
-    draws: list[dict[str, float]] = []
-    gains = []
-    sign = 1 if HIGHER_IS_BETTER[metric] else -1
+    generator, draws, gains = np.random.default_rng(params.seed), [], []
     for _ in tqdm(range(params.evaluation.bootstrap), desc="evaluate: intervals", unit=" resample", leave=False):
         rows = generator.integers(0, len(y), len(y))
-        draws.append(measure(y[rows], scores[rows], bundle.decision, costs, top))
-        reference = measure(y[rows], dummy[rows], bundle.decision, costs, top)
-        if metric in draws[-1] and metric in reference:
-            gains.append(sign * (draws[-1][metric] - reference[metric]))
-    measured = {}
-    for name, value in measure(y, scores, bundle.decision, costs, top).items():
-        low, high = np.percentile([draw[name] for draw in draws if name in draw] or [value], [2.5, 97.5])
-        measured[name] = {"value": value, "low": float(low), "high": float(high)}
-    low, middle, high = np.percentile(gains, [2.5, 50, 97.5])
-    return measured, {"value": float(middle), "low": float(low), "high": float(high)}
+        draws.append(draw := measured(y[rows], scores[rows]))
+        if metric in draw:
+            gains.append(signed(metric, draw[metric] - measured(y[rows], dummy[rows], only=metric)[metric]))
+    found = {
+        name: interval(value, [draw[name] for draw in draws if name in draw])
+        for name, value in measured(y, scores).items()
+    }
+    return found, interval(float(np.median(gains)), gains)
+
+
+def interval(value: float, draws: list[float]) -> Interval:
+    low, high = np.percentile(draws or [value], [2.5, 97.5])
+    return {"value": value, "low": float(low), "high": float(high)}
+
+
+def signed(metric: str, value: float) -> float:
+    """A value of a metric, or a difference of two, such that more is better."""
+    return value if HIGHER_IS_BETTER[metric] else -value
 
 
 def slices(
-    test: pa.Table, y: np.ndarray, scores: np.ndarray, bundle: Bundle, params: EvaluationParams
+    test: pa.Table, y: np.ndarray, scores: np.ndarray, measured: Measure, contract: Contract
 ) -> list[dict[str, Any]]:
     """The metrics of each level of the contract's group and sensitive columns that has enough rows."""
-    contract, found = bundle.contract, []
-    metric, least = primary_metric(contract), contract.acceptance.slice_minimum_rows
+    found = []
     for name in contract.slices:
         if name not in test.column_names:
             continue
@@ -90,9 +94,9 @@ def slices(
         for level in sorted(set(levels)):
             rows = np.flatnonzero(levels == level)
             entry: dict[str, Any] = {"column": name, "level": level, "rows": len(rows)}
-            if len(rows) >= least:
-                measured = measure(y[rows], scores[rows], bundle.decision, contract.costs, params.precision_at)
-                entry |= {"value": measured.get(metric), "metrics": measured}
+            if len(rows) >= contract.acceptance.slice_minimum_rows:
+                metrics = measured(y[rows], scores[rows])
+                entry |= {"value": metrics.get(primary_metric(contract)), "metrics": metrics}
             found.append(entry)
     return found
 
@@ -113,25 +117,21 @@ def levels_of(test: pa.Table, name: str, contract: Contract) -> np.ndarray:
     return values.astype(object).where(values.notna(), "missing").astype(str).to_numpy()
 
 
-def importance(columns: dict[str, np.ndarray], y: np.ndarray, bundle: Bundle, params: Params) -> list[dict[str, Any]]:
+def importance(
+    columns: dict[str, np.ndarray], y: np.ndarray, bundle: Bundle, measured: Measure, params: Params
+) -> list[dict[str, Any]]:
     """How much the primary metric worsens when one column is shuffled, largest first.
 
     References:
         Breiman (2001), Random Forests, section 10.
     """
-    generator = np.random.default_rng(params.seed)
+    generator, metric = np.random.default_rng(params.seed), primary_metric(bundle.contract)
     spread = np.linspace(0, len(y) - 1, min(len(y), params.evaluation.importance_rows)).round().astype(int)
     rows = np.argsort(y, kind="stable")[spread]  # evenly over the target, so that no class is left out
     sample, truth = {name: values[rows] for name, values in columns.items()}, y[rows]
-    metric = primary_metric(bundle.contract)
-    sign = 1 if HIGHER_IS_BETTER[metric] else -1
 
     def quality(shuffled: dict[str, np.ndarray]) -> float:
-        scores = bundle.scores(shuffled)
-        return (
-            sign
-            * measure(truth, scores, bundle.decision, bundle.contract.costs, params.evaluation.precision_at)[metric]
-        )
+        return signed(metric, measured(truth, bundle.scores(shuffled), only=metric)[metric])
 
     whole, found = quality(sample), []
     for name in tqdm(bundle.contract.features, desc="evaluate: importance", unit=" column", leave=False):

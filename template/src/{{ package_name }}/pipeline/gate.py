@@ -9,7 +9,7 @@ from typing import Any
 from .. import contract as contracts
 from ..artifacts import EVALUATION, GATE, TRAINING, read_json, write_json
 from ..contract import Contract
-from ..task import HIGHER_IS_BETTER, PARITY_UNIT
+from ..task import EXPLAINED, HIGHER_IS_BETTER, PARITY_UNIT
 from . import command
 
 PARITY_LIMIT = 1e-5
@@ -44,14 +44,16 @@ def check(name: str, passed: bool, says: str) -> dict[str, Any]:
     return {"name": name, "passed": bool(passed), "says": says}
 
 
+def title(evaluation: dict[str, Any]) -> str:
+    """The deciding metric's name for readers."""
+    return EXPLAINED[evaluation["metric"]][0]
+
+
 def baseline(contract: Contract, evaluation: dict[str, Any]) -> dict[str, Any]:
-    gain, metric = evaluation["gain_over_baseline"], evaluation["metric"]
-    says = f"{metric} is better than the baseline's by {gain['value']:.4f}, 95% interval from {gain['low']:.4f}"
-    return check(
-        "baseline",
-        gain["low"] > contract.acceptance.margin,
-        f"{says}; needed is more than {contract.acceptance.margin:g}",
-    )
+    gain, margin = evaluation["gain_over_baseline"], contract.acceptance.margin
+    says = f"{title(evaluation)} is better than the baseline's by {gain['value']:.4f}"
+    says += f", 95% interval from {gain['low']:.4f}; needed is more than {margin:g}"
+    return check("baseline", gain["low"] > margin, says)
 
 
 def good_enough(value: float, limit: float, metric: str) -> bool:
@@ -63,24 +65,21 @@ def minimum(contract: Contract, evaluation: dict[str, Any]) -> list[dict[str, An
     if limit is None:
         return []
     value = evaluation["metrics"][metric]["value"]
-    return [
-        check("minimum", good_enough(value, limit, metric), f"{metric} is {value:.4f}, the contract asks for {limit:g}")
-    ]
+    says = f"{title(evaluation)} is {value:.4f}, the contract asks for {limit:g}"
+    return [check("minimum", good_enough(value, limit, metric), says)]
 
 
 def slice_floor(contract: Contract, evaluation: dict[str, Any]) -> list[dict[str, Any]]:
     floor, metric = contract.acceptance.slice_floor, evaluation["metric"]
     if floor is None:
         return []
-    return [
-        check(
-            "slice",
-            good_enough(entry["value"], floor, metric),
-            f"{metric} is {entry['value']:.4f} where {entry['column']} is {entry['level']!r}, the floor is {floor:g}",
-        )
-        for entry in evaluation["slices"]
-        if entry.get("value") is not None
-    ]
+    checks = []
+    for entry in evaluation["slices"]:
+        if (value := entry.get("value")) is not None:
+            where = f"where {entry['column']} is {entry['level']!r}"
+            says = f"{title(evaluation)} is {value:.4f} {where}, the floor is {floor:g}"
+            checks.append(check("slice", good_enough(value, floor, metric), says))
+    return checks
 
 
 def parity(training: dict[str, Any]) -> dict[str, Any]:
@@ -91,9 +90,8 @@ def parity(training: dict[str, Any]) -> dict[str, Any]:
 
 def latency(contract: Contract, evaluation: dict[str, Any]) -> dict[str, Any]:
     found, budget = evaluation["latency_ms"]["p95"], contract.acceptance.latency_ms
-    return check(
-        "latency", found <= budget, f"95% of predictions take at most {found:.2f} ms, the budget is {budget:g} ms"
-    )
+    says = f"95% of predictions take at most {found:.2f} ms, the budget is {budget:g} ms"
+    return check("latency", found <= budget, says)
 
 
 if __name__ == "__main__":

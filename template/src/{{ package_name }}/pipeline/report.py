@@ -20,7 +20,7 @@ from .. import contract as contracts
 from ..artifacts import BUNDLE, REPORT, TEST_SCORES, read_json
 from ..bundle import MANIFEST, Manifest
 from ..contract import Column, Contract, Rule
-from ..task import CAPTIONS, EXPLAINED, HIGHER_IS_BETTER, Decision, explain, plots, summary
+from ..task import CAPTIONS, DUMMY, EXPLAINED, HIGHER_IS_BETTER, Decision, explain, plots, summary
 from ..wording import number, percent
 from . import command
 from .gate import good_enough, reasons
@@ -145,7 +145,9 @@ def render(document: str, facts: dict[str, Any]) -> str:
         keep_trailing_newline=True,
     )
     environment.filters |= {"number": number, "percent": percent, "expected": expected}
-    return environment.get_template(f"{document}.j2").render(facts, explained=EXPLAINED, higher=HIGHER_IS_BETTER)
+    return environment.get_template(f"{document}.j2").render(
+        facts, dummy=DUMMY, explained=EXPLAINED, higher=HIGHER_IS_BETTER
+    )
 
 
 def as_markdown(value: Any) -> Markup:

@@ -6,7 +6,8 @@ import sys
 
 import uvicorn
 
-from ..bundle import Bundle, BundleError
+from ..bundle import Bundle
+from ..errors import UserError
 from ..settings import Environment
 from .app import create_app
 from .prediction_log import PredictionLog
@@ -18,7 +19,7 @@ def main() -> None:
     try:
         predictor = Predictor(Bundle.load(environment.bundle))
         log = PredictionLog(environment.prediction_log)
-    except BundleError as error:
+    except UserError as error:
         sys.exit(f"serve: {error}")
     except (OSError, sqlite3.Error) as error:
         sys.exit(f"serve: the prediction log {environment.prediction_log} cannot be written: {error}")

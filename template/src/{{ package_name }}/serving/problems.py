@@ -10,6 +10,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from ..errors import own_words
+
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
@@ -79,7 +81,7 @@ def _sentence(entry: Mapping[str, Any]) -> str:
         return "there is no such field; /metadata lists those that exist"
     if entry["type"] == "missing":
         return "this field is required"
-    return str(entry["msg"]).removeprefix("Value error, ")
+    return own_words(entry)
 
 
 async def _out_of_scope(request: Request, error: Exception) -> Response:

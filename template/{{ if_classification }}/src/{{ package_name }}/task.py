@@ -33,6 +33,8 @@ HIGHER_IS_BETTER = {
     "cost_per_record": False,
 }
 PRIMARY_METRICS = tuple(HIGHER_IS_BETTER)
+CLASS_WEIGHTS = (None, "balanced")
+DUMMY = "gives every record the class shares"  # what `baseline_scores` does, for readers
 PARITY_UNIT = "probability"
 EXPLAINED = {  # name and meaning for readers of the report
     "accuracy": ("Accuracy", "share of records that get the right class"),
@@ -162,8 +164,10 @@ def strata(y: np.ndarray) -> np.ndarray:
     return y
 
 
-def measure(y: np.ndarray, scores: np.ndarray, decision: Decision, costs: Costs, top: float = 0.1) -> dict[str, float]:
-    """Every metric that these records allow.
+def measure(
+    y: np.ndarray, scores: np.ndarray, decision: Decision, costs: Costs, top: float = 0.1, only: str = ""
+) -> dict[str, float]:
+    """Every metric that these records allow, or `only` one of them.
 
     Args:
         y: class numbers (n,).
@@ -172,45 +176,47 @@ def measure(y: np.ndarray, scores: np.ndarray, decision: Decision, costs: Costs,
     """
     from sklearn import metrics
 
-    chosen = decision.choose(scores)
-    binary = decision.kind == "binary"
-    labels = np.arange(len(decision.classes))
-    precision, recall, f1 = _precision_recall_f1(y, chosen, binary)
-    found = {
-        "accuracy": float((y == chosen).mean()),
-        "precision": float(precision),
-        "recall": float(recall),
-        "f1": float(f1),
-        "log_loss": float(-np.log(np.clip(scores[np.arange(len(y)), y], 1e-15, 1)).mean()),
-        "brier": _brier(y, scores, binary),
-        "cost_per_record": cost(y, chosen, decision, costs) / len(y),
+    chosen, binary = decision.choose(scores), decision.kind == "binary"
+    hits, claimed, actual = _counts(y, chosen, binary)
+    possible: dict[str, Callable[[], float]] = {
+        "accuracy": lambda: (y == chosen).mean(),
+        "precision": lambda: (hits / np.maximum(claimed, 1)).mean(),
+        "recall": lambda: (hits / np.maximum(actual, 1)).mean(),
+        "f1": lambda: (2 * hits / np.maximum(claimed + actual, 1)).mean(),
+        "log_loss": lambda: -np.log(np.clip(scores[np.arange(len(y)), y], 1e-15, 1)).mean(),
+        "brier": lambda: _brier(y, scores, binary),
+        "cost_per_record": lambda: cost(y, chosen, decision, costs) / len(y),
     }
-    present = np.bincount(y, minlength=len(labels)) > 0
+    present = np.bincount(y, minlength=len(decision.classes)) > 0
     if present.all():
-        truth = y if binary else np.eye(len(labels))[y]
+        truth = y if binary else np.eye(len(present))[y]
         ranked = scores[:, 1] if binary else scores
-        found["balanced_accuracy"] = float(np.mean([(chosen[y == label] == label).mean() for label in labels]))
-        found["roc_auc"] = float(metrics.roc_auc_score(truth, ranked))
-        found["average_precision"] = float(metrics.average_precision_score(truth, ranked))
+        possible |= {
+            "balanced_accuracy": lambda: np.mean([(chosen[y == label] == label).mean() for label in np.unique(y)]),
+            "roc_auc": lambda: metrics.roc_auc_score(truth, ranked),
+            "average_precision": lambda: metrics.average_precision_score(truth, ranked),
+        }
     if binary:
-        best = np.argsort(-scores[:, 1], kind="stable")[: max(1, round(top * len(y)))]
-        found["precision_at_k"] = float((y[best] == 1).mean())
+        possible["precision_at_k"] = lambda: _precision_at(y, scores[:, 1], top)
         if present[0]:
-            found["specificity"] = float((chosen[y == 0] == 0).mean())
-    return found
+            possible["specificity"] = lambda: (chosen[y == 0] == 0).mean()
+    return {name: float(value()) for name, value in possible.items() if only in ("", name)}
 
 
-def _precision_recall_f1(y: np.ndarray, chosen: np.ndarray, binary: bool) -> tuple[float, float, float]:
-    """Of the positive class, or the mean over all classes; 0 where nothing was found. Fast enough to resample."""
-    size = int(max(y.max(), chosen.max())) + 1
-    hits = np.bincount(y[y == chosen], minlength=size)
-    claimed, actual = np.bincount(chosen, minlength=size), np.bincount(y, minlength=size)
-    precision, recall = hits / np.maximum(claimed, 1), hits / np.maximum(actual, 1)
-    f1 = 2 * hits / np.maximum(claimed + actual, 1)
-    if binary:
-        return (float(precision[1]), float(recall[1]), float(f1[1])) if size > 1 else (0.0, 0.0, 0.0)
-    seen = claimed + actual > 0
-    return float(precision[seen].mean()), float(recall[seen].mean()), float(f1[seen].mean())
+def _counts(y: np.ndarray, chosen: np.ndarray, binary: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Records given a class rightly, given it at all, and of it: for the positive class, or for each one that occurs.
+
+    Fast enough to resample, unlike scikit-learn's.
+    """
+    size = max(int(y.max()), int(chosen.max()), 1) + 1
+    hits, claimed, actual = (np.bincount(found, minlength=size) for found in (y[y == chosen], chosen, y))
+    counted = np.arange(size) == 1 if binary else claimed + actual > 0
+    return hits[counted], claimed[counted], actual[counted]
+
+
+def _precision_at(y: np.ndarray, positive: np.ndarray, top: float) -> float:
+    best = np.argsort(-positive, kind="stable")[: max(1, round(top * len(y)))]
+    return float((y[best] == 1).mean())
 
 
 def _brier(y: np.ndarray, scores: np.ndarray, binary: bool) -> float:

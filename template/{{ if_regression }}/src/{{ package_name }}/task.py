@@ -43,6 +43,8 @@ CAPTIONS = {  # how to read each of `plots`
     "Distribution of residuals": "How many records are missed by how much, and in which direction.",
 }
 PRIMARY_METRICS = ("rmse", "mae", "r2", "mape", "cost_per_record")  # an interval is the same for every candidate
+CLASS_WEIGHTS: tuple[str | None, ...] = (None,)  # only classes have weights
+DUMMY = "gives every record the mean"  # what `baseline_scores` does, for readers
 PARITY_UNIT = "share of the target's standard deviation"
 
 
@@ -111,8 +113,10 @@ def strata(y: np.ndarray) -> np.ndarray:
     return np.searchsorted(np.unique(np.quantile(y, np.linspace(0, 1, 11)[1:-1])), y)
 
 
-def measure(y: np.ndarray, scores: np.ndarray, decision: Decision, costs: Costs, top: float = 0.1) -> dict[str, float]:
-    """Every metric that these records allow; errors are in the target's unit, `top` belongs to classes.
+def measure(
+    y: np.ndarray, scores: np.ndarray, decision: Decision, costs: Costs, top: float = 0.1, only: str = ""
+) -> dict[str, float]:
+    """Every metric that these records allow, or `only` one; errors are in the target's unit, `top` belongs to classes.
 
     Args:
         y: true values (n,).
@@ -131,7 +135,7 @@ def measure(y: np.ndarray, scores: np.ndarray, decision: Decision, costs: Costs,
         found["r2"] = float(1 - (error**2).mean() / y.var())
     if (y != 0).all():
         found["mape"] = float(np.abs(error / y).mean())
-    return found
+    return {name: value for name, value in found.items() if only in ("", name)}
 
 
 def cost(y: np.ndarray, chosen: np.ndarray, decision: Decision, costs: Costs) -> float:
