@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import numpy_helper
-from onnx.compose import merge_models
+from onnx.compose import add_prefix, merge_models
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
 from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
@@ -88,11 +88,12 @@ def _convert_steps(model: Pipeline, inputs: Inputs) -> onnx.ModelProto:
     """The steps, then the estimator on what they give, and beside it that matrix's projection."""
     features = model[:-1].transform(preprocessing.matrix(inputs))
     first = _convert(model[:-1], preprocessing.graph_input(inputs), preprocessing.graph_options(model[:-1]))
+    first = add_prefix(first, "steps_", rename_inputs=False)  # both graphs number their parts from 1
     second = _convert(model[-1], [("features", FloatTensorType([None, features.shape[1]]))], {})
     given = first.graph.output[0].name
-    whole = merge_models(first, second, io_map=[(given, "features")], prefix1="steps_", outputs=[OUTPUT])
+    whole = merge_models(first, second, io_map=[(given, "features")], outputs=[OUTPUT])
     svd = TruncatedSVD(min(COMPONENTS, features.shape[1] - 1), random_state=0).fit(features)
-    _project(whole.graph, f"steps_{given}", svd.components_.T.astype(np.float32))
+    _project(whole.graph, given, svd.components_.T.astype(np.float32))
     onnx.checker.check_model(whole)
     return whole
 
