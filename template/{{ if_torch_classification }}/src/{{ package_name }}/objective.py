@@ -5,7 +5,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .settings import ParamsError
 from .task import Decision
 
 
@@ -18,10 +17,7 @@ class Objective(nn.Module):
     """Cross entropy while training; as a module, logits to probabilities."""
 
     def __init__(self, decision: Decision, y: np.ndarray, class_weight: str | None) -> None:
-        """Raises ParamsError when the class weight is neither null nor balanced."""
         super().__init__()
-        if class_weight not in (None, "balanced"):
-            raise ParamsError(f"params.yaml: model.class_weight: found {class_weight!r}, allowed are null and balanced")
         counts = np.bincount(y, minlength=len(decision.classes))
         weights = len(y) / (len(counts) * counts) if class_weight else np.ones(len(counts))
         self.binary = decision.kind == "binary"

@@ -1,0 +1,178 @@
+"""What a text is: how it is read, normalised, cut into words and described, whichever model reads it.
+
+Texts may be of any language and script. Nothing here knows about models, files or HTTP.
+"""
+
+import math
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property, lru_cache
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from .contract import Contract, ContractError
+
+Kind = Literal["joins", "alone", "breaks"]
+
+LIMIT = 100_000  # characters
+CACHED = 2**16  # characters whose properties are remembered: more than texts use, few enough to hold
+SELECTOR = "VARIATION SELECTOR"  # says how the sign before it is drawn, and is no word
+UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN")  # written without blanks
+SCRIPTS = {"cjk": "han", "hiragana": "kana", "katakana": "kana"}  # others go by the first word of their letters' names
+
+
+def parse(raw: Any) -> str | None:
+    """A text as it came, or None when it is missing or blank; bytes are read as UTF-8.
+
+    Raises:
+        ValueError: what is given is no text, not Unicode or too long.
+    """
+    if raw is None or (isinstance(raw, float) and math.isnan(raw)):
+        return None
+    if isinstance(raw, bytes):
+        raw = _decode(raw)
+    if not isinstance(raw, str):
+        raise ValueError(f"a text is expected, not {type(raw).__name__}")
+    if len(raw) > LIMIT:
+        raise ValueError(f"the text has {len(raw):,} characters, {LIMIT:,} are allowed: shorten it")
+    if any("\ud800" <= character <= "\udfff" for character in raw):
+        raise ValueError("the text holds half a surrogate pair, which no file can store")
+    return raw if raw.strip() else None
+
+
+def _decode(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"the text is not UTF-8 (byte {error.start:,}): save or send it as UTF-8") from None
+
+
+def normalise(text: str) -> str:
+    """One spelling for what reads the same: NFKC, case folded, each run of white space one blank."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(unicodedata.normalize("NFKC", folded).split())
+
+
+@lru_cache(CACHED)
+def kind(character: str) -> Kind:
+    """What a character does to words: it joins its neighbours, is a word by itself, or ends a word.
+
+    Ideographs, kana and the like stand alone, as their scripts write no blanks between words; emoji do, too.
+    """
+    category, name = unicodedata.category(character), unicodedata.name(character, "")
+    if category[0] in "LMN" and not name.startswith(SELECTOR):
+        return "alone" if name.startswith(UNSPACED) else "joins"
+    return "alone" if category == "So" else "breaks"
+
+
+@lru_cache(CACHED)
+def _spaced(character: str) -> str:
+    return {"joins": character, "alone": f" {character} ", "breaks": " "}[kind(character)]
+
+
+def words(text: str) -> list[str]:
+    """The words of a normalised text, in their order."""
+    return "".join(map(_spaced, text)).split()
+
+
+@lru_cache(CACHED)
+def _script(character: str) -> str | None:
+    """The script of a letter, None for what is no letter."""
+    if unicodedata.category(character)[0] != "L":
+        return None
+    first = unicodedata.name(character, "unnamed").split()[0].split("-")[0].lower()
+    return SCRIPTS.get(first, first)
+
+
+def script(text: str) -> str:
+    """The script that most letters belong to: latin, cyrillic, han, ...; none without letters."""
+    counts = Counter(found for found in map(_script, text) if found)
+    return counts.most_common(1)[0][0] if counts else "none"
+
+
+def describe(text: str, known: frozenset[str]) -> dict[str, float | str | None]:
+    """Numbers and a category that move when texts change; None where an empty text has no such thing.
+
+    Lengths are logarithms: a few texts of many pages would otherwise hide that all the others grew.
+    """
+    found = words(normalise(text))
+    signs = sum(unicodedata.category(character)[0] not in "LMZ" and not character.isspace() for character in text)
+    return {
+        "characters (log10)": math.log10(1 + len(text)),
+        "words (log10)": math.log10(1 + len(found)),
+        "unknown words": sum(word not in known for word in found) / len(found) if found else None,
+        "script": script(text),
+        "signs": signs / len(text) if text else None,
+    }
+
+
+class TextParams(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    known_after: int = Field(5, ge=1, description="training records that hold a word before drift calls it known")
+
+
+class TextEncoder(BaseModel):
+    """What every encoder of texts learns: which columns it reads, and which words are common in the training part."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    columns: tuple[str, ...]
+    known: tuple[str, ...] = Field(description="common words of the training part, sorted")
+    dropped: dict[str, str] = Field({}, description="features left out, and why")
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.columns)
+
+    @cached_property
+    def known_words(self) -> frozenset[str]:
+        return frozenset(self.known)
+
+    def join(self, columns: Mapping[str, Any]) -> list[str]:
+        """The texts of n records: the columns of each under one another, a missing one left out."""
+        return [self._joined(texts) for texts in zip(*(columns[name] for name in self.columns), strict=True)]
+
+    def join_one(self, record: Mapping[str, Any]) -> str:
+        """The text of one record, as `join` gives it."""
+        return self._joined(record.get(name) for name in self.columns)
+
+    @staticmethod
+    def _joined(texts: Iterable[Any]) -> str:
+        return "\n".join(text for text in texts if isinstance(text, str))
+
+    def describe(self, columns: Mapping[str, Any], contract: Contract) -> dict[str, list[Any]]:
+        """What drift looks at: numbers and a category for each text column."""
+        described: dict[str, list[Any]] = {}
+        for name in contract.features:
+            texts = [text if isinstance(text, str) else "" for text in columns[name]]
+            found = [describe(text, self.known_words) for text in texts]
+            described |= {f"{name} {key}": [entry[key] for entry in found] for key in describe("", frozenset())}
+        return described
+
+
+def fit_texts(columns: Mapping[str, Any], contract: Contract, params: TextParams) -> dict[str, Any]:
+    """The fields of a `TextEncoder`, learned from the training part.
+
+    Raises:
+        ContractError: no text is left to learn from.
+    """
+    missing = {name: _missing_share(columns[name]) for name in contract.features}
+    dropped = {
+        name: f"{share:.0%} of its values are missing"
+        for name, share in missing.items()
+        if share > contract.quality.drop_above_missing or share == 1
+    }
+    read = tuple(name for name in missing if name not in dropped)
+    if not read:
+        raise ContractError(f"no feature is left to learn from: {dropped}")
+    texts = (text for name in read for text in columns[name] if isinstance(text, str))
+    counts = Counter(word for text in texts for word in set(words(normalise(text))))
+    known = sorted(word for word, count in counts.items() if count >= params.known_after)
+    return {"columns": read, "known": tuple(known), "dropped": dropped}
+
+
+def _missing_share(texts: Sequence[Any]) -> float:
+    return sum(not isinstance(text, str) for text in texts) / max(len(texts), 1)
