@@ -22,8 +22,8 @@ from . import contract
 from .contract import ContractError, Source
 from .draft import Draft, render
 from .errors import UserError
-from .pipeline.leakage import lone_score
 from .modality import FEATURE_TYPES, PARSERS
+from .pipeline.leakage import lone_score
 from .profile import LEVELS, Finding, describe, distinct, examine, fitting, reads, shown, typed
 from .settings import LeakageParams
 from .source import SourceError, files_of, naming_files, read_chunks, snapshot, sniff
@@ -248,7 +248,9 @@ def summarise(draft: Draft) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Write a first contract.yaml for a file or a database.")
-    parser.add_argument("--data", required=True, help="CSV, Parquet or JSON lines file, a folder of files, or a SQLAlchemy URL")
+    parser.add_argument(
+        "--data", required=True, help="CSV, Parquet or JSON lines file, a folder of files, or a SQLAlchemy URL"
+    )
     parser.add_argument("--target", required=True, help="the column to predict")
     parser.add_argument("--query", default="", help="table name or SELECT, for a database")
     options = parser.parse_args(arguments)

@@ -1,8 +1,8 @@
 """Raw records to typed values: the one place that knows how a value of each type is written.
 
 Ingest, the service and batch scoring all parse here, so a record means the same to each of them. Typed values are
-float (number, integer, boolean as bool), str (category, ordinal, text, id), datetime (naive UTC), bytes (image) and None
-for missing. How texts and images are read is for `modality` to say.
+float (number, integer, boolean as bool), str (category, ordinal, text, id), datetime (naive UTC), bytes (image) and
+None for missing. How texts and images are read is for `modality` to say.
 """
 
 import math
@@ -53,8 +53,8 @@ def check_features(contract: Contract) -> None:
         if column.type not in FEATURE_TYPES:
             known = ", ".join(FEATURE_TYPES)
             raise ContractError(
-                f"column {name!r}: features of this project are {known}, found {column.type}: give it role: sensitive to "
-                "report quality by it, or type: ignored"
+                f"column {name!r}: features of this project are {known}, found {column.type}: give it role: "
+                "sensitive to report quality by it, or type: ignored"
             )
 
 

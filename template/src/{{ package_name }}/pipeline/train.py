@@ -83,9 +83,7 @@ def fit_candidates(material: Material) -> dict[str, Any]:
     options: dict[str, Any] = {"class_weight": params.model.class_weight, "seed": params.seed}
     fitted = {}
     for label, (name, hyperparameters) in tqdm(wanted.items(), desc="train", unit=" model"):
-        estimator = model.build(
-            name, hyperparameters, encoder=material.encoder, decision=material.decision, **options
-        )
+        estimator = model.build(name, hyperparameters, encoder=material.encoder, decision=material.decision, **options)
         watched = watch(
             material.held_out,
             material.truth,

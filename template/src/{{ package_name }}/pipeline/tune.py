@@ -111,9 +111,7 @@ def objective(
     hyperparameters = {key: suggest(trial, key, entry) for key, entry in space.items()}
     found = []
     for number, fold in enumerate(prepared):
-        watched = watch(
-            fold.held_out, fold.truth, decision, contract, params, report=reporter(trial, number * STEPS)
-        )
+        watched = watch(fold.held_out, fold.truth, decision, contract, params, report=reporter(trial, number * STEPS))
         options: dict[str, Any] = {"class_weight": params.model.class_weight, "seed": params.seed}
         estimator = model.build(name, hyperparameters, encoder=fold.encoder, decision=decision, **options)
         fitted = model.fit(estimator, fold.inputs, fold.y, watched)

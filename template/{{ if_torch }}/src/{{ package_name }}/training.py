@@ -53,7 +53,9 @@ class Training(BaseModel):
 def device_of(training: Training) -> torch.device:
     if training.device != "auto":
         return torch.device(training.device)
-    return torch.device("cuda", distributed.get_node_local_rank(0)) if torch.cuda.is_available() else torch.device("cpu")
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", distributed.get_node_local_rank(0))
 
 
 class Records(Dataset[tuple[Tensor, Tensor]]):

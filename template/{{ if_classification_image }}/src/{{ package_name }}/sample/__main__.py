@@ -22,7 +22,7 @@ def block(draw: ImageDraw, ink: Colour, rng: np.random.Generator) -> str:
 
 
 def outline(shape: str, radius: float, turn: float) -> np.ndarray:
-    """The corners around the centre, in pixels: (corners, 2). A circle has very many, every second of a star is near."""
+    """The corners around the centre, in pixels: (corners, 2). A circle has very many, a star's are near and far."""
     corners = CORNERS.get(shape, 10 if shape == "star" else 60)
     angles = turn + np.arange(corners) * 2 * math.pi / corners
     reach = np.where(np.arange(corners) % 2, 0.45 * radius, radius) if shape == "star" else radius
