@@ -38,7 +38,7 @@ MODEL, ENCODER, CONTRACT, REFERENCE, MANIFEST = FILES = (
     "bundle.json",
 )
 SUMS = "SHA256SUMS"
-EMBEDDING = "embedding"  # second output of a graph that has one
+EMBEDDING = "components"  # second output of a graph that has one; a layer of the graph may be called embedding
 MAX_BYTES = 2 * 1024**3
 GOLDEN_TOLERANCE = 1e-5
 

@@ -1,0 +1,122 @@
+"""How the texts of a record become model inputs: the only such code, for training, serving, scoring and drift.
+
+An `Encoder` is fitted on the training part and saved in the bundle as JSON, its tokenizer included. It needs NumPy and
+`tokenizers` alone, and knows nothing about models.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from pydantic import Field
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+
+from .contract import Contract, ContractError, Type
+from .text import TextEncoder, TextParams, fit_texts, parse
+
+Columns = Mapping[str, Any]  # column name -> list or array of typed values, None for missing
+Record = Mapping[str, Any]  # column name -> one typed value
+Inputs = dict[str, np.ndarray]  # graph input name -> array
+
+FEATURE_TYPES: tuple[Type, ...] = ("text",)
+PARSERS: Mapping[Type, Callable[[Any], Any]] = {"text": parse}
+MEDIA_TYPES: tuple[str, ...] = ("text/plain",)
+
+PADDING, UNKNOWN = "[PAD]", "[UNK]"
+LONGEST_TOKEN = 12  # characters: where scripts have no blanks, whole sentences would become tokens
+
+
+class FeatureParams(TextParams):
+    length: int = Field(64, ge=1, description="tokens of a record that are read")
+    vocabulary: int = Field(4_000, ge=100, description="tokens that the tokenizer learns")
+    tokenizer: str = Field("", description="folder or hub id of a pretrained tokenizer; empty: one is learned")
+
+
+class Encoder(TextEncoder):
+    """The texts of a record as token numbers. Input of the graph: `tokens`, int64, shape (records, length)."""
+
+    tokenizer: str = Field(description="the tokenizer's own JSON, as text")
+    length: int
+    padding: int = Field(description="number of the token that fills up short texts")
+    unknown: int = Field(description="number of the token that stands for what the tokenizer does not know")
+
+    @classmethod
+    def fit(cls, columns: Columns, contract: Contract, params: FeatureParams) -> Self:
+        """Learn tokens and common words from the training part alone.
+
+        Raises:
+            ContractError: no text is left to learn from, or the pretrained tokenizer cannot be used.
+        """
+        learned = fit_texts(columns, contract, params)
+        if params.tokenizer:
+            tokenizer, padding, unknown = _pretrained(params.tokenizer)
+        else:
+            texts = cls.model_construct(columns=learned["columns"]).join(columns)
+            tokenizer, padding, unknown = _trained(texts, params.vocabulary), 0, 1
+        return cls(tokenizer=tokenizer, padding=padding, unknown=unknown, length=params.length, **learned)
+
+    @cached_property
+    def reader(self) -> Tokenizer:
+        tokenizer = Tokenizer.from_str(self.tokenizer)
+        tokenizer.encode_special_tokens = True  # who writes [PAD] means five characters
+        tokenizer.enable_truncation(self.length)
+        tokenizer.enable_padding(pad_id=self.padding, length=self.length)
+        return tokenizer
+
+    @property
+    def tokens(self) -> int:
+        """One more than the largest token number."""
+        return max(self.reader.get_vocab().values()) + 1
+
+    @property
+    def special(self) -> list[int]:
+        """Numbers of the tokens that stand for no text: padding, unknown, begin, end, ..."""
+        return [number for number, token in self.reader.get_added_tokens_decoder().items() if token.special]
+
+    def encode(self, columns: Columns) -> Inputs:
+        """Typed columns of n records -> {"tokens": int64 (n, length)}."""
+        found = self.reader.encode_batch(self.join(columns))
+        return {"tokens": np.array([text.ids for text in found], dtype=np.int64).reshape(-1, self.length)}
+
+    def encode_one(self, record: Record) -> Inputs:
+        """One typed record -> {"tokens": int64 (1, length)}: what `encode` gives."""
+        return {"tokens": np.array([self.reader.encode(self.join_one(record)).ids], dtype=np.int64)}
+
+
+def _trained(texts: list[str], size: int) -> str:
+    """A byte-pair tokenizer of the words, signs and digits in these texts, as JSON."""
+    tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation(), pre_tokenizers.Digits(individual_digits=True)]
+    )
+    trainer = trainers.BpeTrainer(
+        vocab_size=size,
+        min_frequency=2,
+        limit_alphabet=size // 2,  # Chinese alone has more characters than a small vocabulary
+        max_token_length=LONGEST_TOKEN,
+        special_tokens=[PADDING, UNKNOWN],
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer.to_str()
+
+
+def _pretrained(name: str) -> tuple[str, int, int]:
+    """A tokenizer as JSON, and the numbers of its tokens for padding and the unknown."""
+    from transformers import AutoTokenizer
+
+    try:
+        found = AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ContractError(f"params.yaml: features.tokenizer: {name!r} cannot be loaded: {reason}") from None
+    if not hasattr(found, "backend_tokenizer") or found.pad_token_id is None:
+        raise ContractError(
+            f"params.yaml: features.tokenizer: {name!r} has no padding token or no tokenizer.json: choose another"
+        )
+    content = json.loads(found.backend_tokenizer.to_str())
+    unknown = found.pad_token_id if found.unk_token_id is None else found.unk_token_id
+    return json.dumps(content | {"truncation": None, "padding": None}), found.pad_token_id, unknown

@@ -1,0 +1,276 @@
+"""The networks for texts that candidates in params.yaml can name.
+
+Each reads token numbers (n, length), int64. Padding fills up the end of a row and changes no answer.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from .modality import Encoder
+from .network import Network
+
+
+class TextNetwork(Network):
+    """What networks for texts share: where the text is, and how it might have been written."""
+
+    def __init__(self, encoder: Encoder, token_dropout: float = 0.0, swaps: float = 0.0) -> None:
+        """While training, shares of tokens that become unknown and that change places with their neighbour."""
+        super().__init__()
+        self.padding, self.unknown = encoder.padding, encoder.unknown
+        self.token_dropout, self.swaps = token_dropout, swaps
+        self.register_buffer("special", torch.tensor(encoder.special, dtype=torch.int64), persistent=False)
+        self.special: Tensor
+
+    def present(self, x: Tensor) -> Tensor:
+        """Where there is a token and no padding, (n, length)."""
+        return x != self.padding
+
+    def augment(self, x: Tensor) -> Tensor:
+        if self.swaps:
+            x = self._swapped(x)
+        if self.token_dropout:
+            chosen = (torch.rand(x.shape, device=x.device) < self.token_dropout) & ~torch.isin(x, self.special)
+            x = x.masked_fill(chosen, self.unknown)
+        return x
+
+    def _swapped(self, x: Tensor) -> Tensor:
+        """Some pairs of neighbours in the other order; special tokens stay in their places."""
+        text = ~torch.isin(x, self.special)
+        first = torch.rand(x.shape, device=x.device) < self.swaps
+        first[:, -1] = False
+        first[:, :-1] &= text[:, :-1] & text[:, 1:]
+        first[:, 1:] &= ~first[:, :-1].clone()  # a token moves once
+        place = torch.arange(x.shape[1], device=x.device) + first.long()
+        place[:, 1:] -= first[:, :-1].long()
+        return x.gather(1, place)
+
+    def extra_repr(self) -> str:
+        return f"token_dropout={self.token_dropout}, swaps={self.swaps}"
+
+
+class Linear(TextNetwork):
+    """A bag of words: the mean of the tokens' vectors, whatever their order."""
+
+    def __init__(self, encoder: Encoder, outputs: int, size: int = 64, **augmentation: float) -> None:
+        super().__init__(encoder, **augmentation)
+        self.embed = _embedding(encoder, size)
+        self.head = _linear(size, outputs)
+
+    def hidden(self, x: Tensor) -> Tensor:
+        return _mean(self.embed(x), self.present(x))
+
+
+class Convolutional(TextNetwork):
+    """Convolutions over windows of several widths; of each filter the strongest answer counts.
+
+    References:
+        Kim, Convolutional Neural Networks for Sentence Classification, EMNLP 2014.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        outputs: int,
+        size: int = 64,
+        filters: int = 64,
+        widths: tuple[int, ...] = (1, 2, 3),
+        dropout: float = 0.3,
+        **augmentation: float,
+    ) -> None:
+        """`size` is that of a token's vector, `widths` count tokens, `filters` are those of each width."""
+        super().__init__(encoder, **augmentation)
+        self.embed = _embedding(encoder, size)
+        # Without a bias a window of padding answers 0, which is no more than any filter's strongest answer.
+        windows = [nn.Conv1d(size, filters, width, padding=width - 1, bias=False) for width in widths]
+        self.convolutions = nn.ModuleList(windows)
+        for convolution in windows:
+            nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+        self.dropout = nn.Dropout(dropout)
+        self.head = _linear(filters * len(widths), outputs)
+
+    def hidden(self, x: Tensor) -> Tensor:
+        vectors = self.dropout(self.embed(x)).transpose(1, 2)
+        strongest = [convolution(vectors).relu().amax(dim=2) for convolution in self.convolutions]
+        return self.dropout(torch.cat(strongest, dim=1))
+
+
+class Recurrent(TextNetwork):
+    """A recurrent layer in each direction; of each unit the largest state counts."""
+
+    def __init__(
+        self,
+        cell: type[nn.GRU] | type[nn.LSTM],
+        encoder: Encoder,
+        outputs: int,
+        size: int = 64,
+        units: int = 64,
+        dropout: float = 0.3,
+        **augmentation: float,
+    ) -> None:
+        """`size` is that of a token's vector, `units` are those of each direction."""
+        super().__init__(encoder, **augmentation)
+        self.embed = _embedding(encoder, size)
+        self.forwards, self.backwards = cell(size, units, batch_first=True), cell(size, units, batch_first=True)
+        for name, weights in (*self.forwards.named_parameters(), *self.backwards.named_parameters()):
+            if name.startswith("bias"):
+                nn.init.zeros_(weights)
+            else:
+                nn.init.orthogonal_(weights) if "_hh_" in name else nn.init.xavier_uniform_(weights)
+        self.dropout = nn.Dropout(dropout)
+        self.head = _linear(2 * units, outputs)
+
+    def hidden(self, x: Tensor) -> Tensor:
+        present = self.present(x)
+        vectors = self.dropout(self.embed(x))
+        # Each text backwards, its padding still behind it: reading a whole row backwards would begin with padding.
+        last = present.sum(dim=1, keepdim=True) - 1
+        order = (last - torch.arange(x.shape[1], device=x.device)) % x.shape[1]
+        mirrored = vectors.gather(1, order.unsqueeze(2).expand_as(vectors))
+        states = torch.cat([self.forwards(vectors)[0], self.backwards(mirrored)[0]], dim=2)
+        return self.dropout(states.masked_fill(~present.unsqueeze(2), -1.0).amax(dim=1))  # states are above -1
+
+
+class Transformer(TextNetwork):
+    """A small Transformer encoder; the mean of what it makes of the tokens counts."""
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        outputs: int,
+        size: int = 64,
+        heads: int = 4,
+        depth: int = 2,
+        dropout: float = 0.1,
+        **augmentation: float,
+    ) -> None:
+        """`size` is that of a token's vector, a multiple of `heads`."""
+        super().__init__(encoder, **augmentation)
+        if size % heads:
+            raise ValueError(f"size ({size}) must be a multiple of heads ({heads})")
+        self.embed = _embedding(encoder, size)
+        self.places = nn.Parameter(torch.randn(encoder.length, size) * 0.02)
+        self.layers = nn.ModuleList([AttentionLayer(size, heads, dropout) for _ in range(depth)])
+        self.norm = nn.LayerNorm(size)
+        self.dropout = nn.Dropout(dropout)
+        self.head = _linear(size, outputs)
+
+    def hidden(self, x: Tensor) -> Tensor:
+        present = self.present(x)
+        vectors = self.dropout(self.embed(x) + self.places)
+        for layer in self.layers:
+            vectors = layer(vectors, present)
+        return _mean(self.norm(vectors), present)
+
+
+class AttentionLayer(nn.Module):
+    """Tokens look at each other, then each by itself; norms come first, which trains without much care.
+
+    References:
+        Xiong et al., On Layer Normalization in the Transformer Architecture, ICML 2020.
+    """
+
+    def __init__(self, size: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.before, self.between = nn.LayerNorm(size), nn.LayerNorm(size)
+        self.looks, self.joins = _linear(size, 3 * size), _linear(size, size)
+        self.thinks = nn.Sequential(_linear(size, 4 * size), nn.GELU(), nn.Dropout(dropout), _linear(4 * size, size))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, vectors: Tensor, present: Tensor) -> Tensor:
+        n, length, size = vectors.shape
+        parts = self.looks(self.before(vectors)).view(n, length, 3, self.heads, size // self.heads)
+        queries, keys, values = parts.permute(2, 0, 3, 1, 4).unbind(0)
+        blind = torch.where(present, 0.0, -1e9)[:, None, None, :]  # finite, as an empty text has nothing to look at
+        seen = nn.functional.scaled_dot_product_attention(queries, keys, values, attn_mask=blind.to(queries.dtype))
+        vectors = vectors + self.dropout(self.joins(seen.transpose(1, 2).reshape(n, length, size)))
+        return vectors + self.dropout(self.thinks(self.between(vectors)))
+
+
+class Pretrained(TextNetwork):
+    """A pretrained model from a local folder or the Hugging Face hub; the mean of its last layer counts."""
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        outputs: int,
+        model: str,
+        frozen: bool = True,
+        dropout: float = 0.1,
+        **augmentation: float,
+    ) -> None:
+        """`model` is a folder or a hub id; `frozen` trains the head alone.
+
+        Raises:
+            ValueError: the model cannot be loaded, or reads other tokens than the encoder gives.
+        """
+        super().__init__(encoder, **augmentation)
+        self.frozen = frozen
+        self.backbone = _load(model, encoder).requires_grad_(not frozen)
+        self.dropout = nn.Dropout(dropout)
+        self.head = _linear(self.backbone.config.hidden_size, outputs)
+
+    def train(self, mode: bool = True) -> "Pretrained":
+        """A frozen model does not drop out either."""
+        super().train(mode)
+        self.backbone.train(mode and not self.frozen)
+        return self
+
+    def hidden(self, x: Tensor) -> Tensor:
+        present = self.present(x)
+        found = self.backbone(input_ids=x, attention_mask=present.long()).last_hidden_state
+        return self.dropout(_mean(found, present))
+
+
+def _load(name: str, encoder: Encoder) -> Any:
+    from transformers import AutoModel, AutoTokenizer
+
+    try:
+        backbone, own = AutoModel.from_pretrained(name), AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"model: {name!r} cannot be loaded: {str(error).splitlines()[0]}") from None
+    if own.get_vocab() != Tokenizer.from_str(encoder.tokenizer).get_vocab():
+        raise ValueError(
+            f"model: {name!r} has another vocabulary than the tokenizer: set features.tokenizer to {name!r}, too"
+        )
+    longest = getattr(backbone.config, "max_position_embeddings", encoder.length)
+    if encoder.length > longest:
+        raise ValueError(f"model: {name!r} reads {longest} tokens: lower features.length ({encoder.length})")
+    return backbone
+
+
+def _mean(vectors: Tensor, present: Tensor) -> Tensor:
+    """Mean over the tokens that are there, 0 where there are none: (n, length, size) -> (n, size)."""
+    weights = present.unsqueeze(2).to(vectors.dtype)
+    return (vectors * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
+
+
+def _embedding(encoder: Encoder, size: int) -> nn.Embedding:
+    """A vector for each token; that of padding is 0 and stays so."""
+    embedding = nn.Embedding(encoder.tokens, size, padding_idx=encoder.padding)
+    nn.init.normal_(embedding.weight, std=0.1)
+    with torch.no_grad():
+        embedding.weight[encoder.padding] = 0
+    return embedding
+
+
+def _linear(before: int, after: int) -> nn.Linear:
+    linear = nn.Linear(before, after)
+    nn.init.xavier_uniform_(linear.weight)
+    nn.init.zeros_(linear.bias)
+    return linear
+
+
+NETWORKS: dict[str, Callable[..., Network]] = {
+    "linear": Linear,
+    "cnn": Convolutional,
+    "gru": partial(Recurrent, nn.GRU),
+    "lstm": partial(Recurrent, nn.LSTM),
+    "transformer": Transformer,
+    "pretrained": Pretrained,
+}
