@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,13 +14,33 @@ import copier
 import pytest
 import yaml
 from filelock import FileLock
+from grid import publish
 
 ROOT = Path(__file__).parent.parent
 WORK_TREE_TAG = "v9999.0.0"
 VENV = Path(sys.executable).parent.parent  # not resolved: the environment, not the interpreter behind it
 TASKS = ("classification", "regression")
+MODALITIES = ("tabular", "text", "image")
+PLATFORMS = (("sklearn", "cpu"), ("torch", "cpu"), ("torch", "gpu"))
+VARIANTS = [
+    {"task": task, "modality": modality, "framework": framework, "accelerator": accelerator}
+    for modality in MODALITIES
+    for framework, accelerator in PLATFORMS
+    for task in TASKS
+]
+
+DEFAULTS = {"task": "classification", "modality": "tabular", "framework": "sklearn", "accelerator": "cpu"}
+GRID = ROOT / ".cache/matrix.md"
 
 Render = Callable[..., Path]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """The status grid of the variants that ran, in the log and as a file."""
+    text = publish(config._tmp_path_factory.getbasetemp() / "shared/grid", GRID)  # type: ignore[attr-defined]
+    if text:
+        terminalreporter.write_sep("=", f"status grid: {GRID.relative_to(ROOT)}")
+        terminalreporter.write(text)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -33,6 +54,8 @@ def _no_personal_settings() -> Iterator[None]:
         "GIT_COMMITTER_NAME": "Test",
         "GIT_COMMITTER_EMAIL": "test@example.com",
     }
+    # Types of libraries are read once, by each test process for itself.
+    os.environ.setdefault("MYPY_CACHE_DIR", str(VENV / f"mypy-{os.environ.get('PYTEST_XDIST_WORKER', 'master')}"))
     yield
 
 
@@ -43,6 +66,12 @@ def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     folder = (base if worker_id == "master" else base.parent) / "shared"
     folder.mkdir(exist_ok=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def grid(shared: Path) -> Path:
+    """Folder of the status grid's lines."""
+    return shared / "grid"
 
 
 @pytest.fixture(scope="session")
@@ -64,8 +93,9 @@ def render(template: Path, shared: Path) -> Render:
     """`render(**answers)` gives a project rendered with these answers; look at it, but do not write into it."""
 
     def rendered(**answers: str) -> Path:
-        key = hashlib.sha256(repr(sorted(answers.items())).encode()).hexdigest()[:8]
-        folder = shared / "rendered" / f"{answers.get('task', 'default')}-{key}"
+        asked = {name: value for name, value in answers.items() if DEFAULTS.get(name) != value}
+        key = hashlib.sha256(repr(sorted(asked.items())).encode()).hexdigest()[:8]
+        folder = shared / "rendered" / f"{'-'.join(answers.values())[:60] or 'default'}-{key}"
         with _once(folder) as missing:
             if missing:
                 copy_template(template, folder, **answers)
@@ -85,7 +115,9 @@ def trained(render: Render, shared: Path) -> Render:
             if missing:
                 new_project(source, folder)
                 make(folder, "sample")
+                start = time.monotonic()
                 make(folder, "pipeline")
+                seconds_of(folder).write_text(f"{time.monotonic() - start:.0f}")
         return folder
 
     return piped
@@ -111,6 +143,11 @@ def trained_copy(trained: Render, tmp_path: Path) -> Render:
     return copied
 
 
+def seconds_of(folder: Path) -> Path:
+    """Where it is kept how long the pipeline of a trained project took."""
+    return folder.with_name(f"{folder.name}.seconds")
+
+
 def copy_template(template: Path, folder: Path, **answers: str) -> None:
     copier.run_copy(str(template), folder, data=answers, defaults=True, quiet=True)
 
@@ -119,7 +156,7 @@ def new_project(source: Path, folder: Path) -> Path:
     """A copy of a rendered project as a git repository, with a pipeline that searches less."""
     shutil.copytree(source, folder)
     params = yaml.safe_load((folder / "params.yaml").read_text())
-    params["tune"] |= {"trials": 1, "folds": 2}
+    params["tune"] |= {"trials": 1, "folds": min(2, params["tune"]["folds"])}
     params.setdefault("evaluation", {})["bootstrap"] = 60
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     git(folder, "init", "--quiet", "--initial-branch=main")

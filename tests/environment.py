@@ -4,6 +4,7 @@ A variant then costs no installation. The project's own `make setup` is tried by
 """
 
 import hashlib
+import itertools
 import os
 import subprocess
 import sys
@@ -27,22 +28,28 @@ def main() -> None:
 
 
 def project_requirements() -> list[str]:
-    """Everything the default project can ask for, as requirement strings."""
+    """Everything that the variants for the CPU ask for, as requirement strings."""
     import copier
 
     os.environ |= {"COPIER_SETTINGS_PATH": os.devnull}
-    folder = BIN.parent / "rendered-for-requirements"
-    copier.run_copy(str(TESTS.parent), folder, defaults=True, overwrite=True, quiet=True, vcs_ref="HEAD")
-    content = tomllib.loads((folder / "pyproject.toml").read_text())
-    project = content["project"]
-    listed = [*project["dependencies"], *content["dependency-groups"]["dev"]]
-    for extra in project["optional-dependencies"].values():
-        listed += [entry for entry in extra if not entry.startswith(project["name"])]
-    return listed
+    listed = []
+    for modality, framework in itertools.product(("tabular", "text", "image"), ("sklearn", "torch")):
+        folder = BIN.parent / "rendered-for-requirements"
+        answers = {"modality": modality, "framework": framework}
+        copier.run_copy(str(TESTS.parent), folder, answers, defaults=True, overwrite=True, quiet=True, vcs_ref="HEAD")
+        content = tomllib.loads((folder / "pyproject.toml").read_text())
+        project = content["project"]
+        listed += [*project["dependencies"], *content["dependency-groups"]["dev"]]
+        for extra in project["optional-dependencies"].values():
+            listed += [entry for entry in extra if not entry.startswith(project["name"])]
+    return list(dict.fromkeys(listed))
 
 
 def install(*arguments: str) -> None:
-    subprocess.run([BIN / "uv", "pip", "install", "--quiet", "--python", sys.executable, *arguments], check=True)
+    """Without a wheel of its own at hand, PyTorch comes from its index for the CPU: PyPI's brings gigabytes of CUDA."""
+    backend = [] if os.environ.get("UV_FIND_LINKS") else ["--torch-backend", "cpu"]
+    command = [BIN / "uv", "pip", "install", "--quiet", "--python", sys.executable, *backend, *arguments]
+    subprocess.run(command, check=True)
 
 
 if __name__ == "__main__":
