@@ -60,7 +60,7 @@ def _docstrings(package: str) -> Iterator[str]:
 
 
 def digits(task: str, folder: Path) -> tuple[Path, str]:
-    """Handwritten digits as PNG files: a folder for each, or a list that names files and tells how much ink they hold."""
+    """Handwritten digits as PNG files: a folder for each, or a list of files that tells how much ink each holds."""
     loaded = load_digits()
     chosen = np.random.default_rng(0).permutation(len(loaded.target))[:DIGITS]
     rows = []

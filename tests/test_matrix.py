@@ -92,7 +92,7 @@ def pipeline_on_own_data(rendered: Path, variant: Mapping[str, str], folder: Pat
 
 
 def draw(project: Path, out: Path, shift: int) -> Path:
-    """A window of new records as the sample's generator draws them; what `make drift DATA=` and `make score DATA=` take."""
+    """A window of new records as the sample's generator draws them: what `make score` and `make drift` take."""
     source = Path(yaml.safe_load((project / "contract.yaml").read_text())["source"]["path"])
     written = out / source.relative_to("data/raw")
     asked = out / source.relative_to("data/raw").parts[0]

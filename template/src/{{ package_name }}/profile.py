@@ -135,7 +135,7 @@ def _doubts(kind: str, values: list[Any], decimal: str) -> Iterator[str]:
     if kind in NUMERIC:
         grouped = (value for value in values if isinstance(value, str) and GROUPED[decimal].fullmatch(value.strip()))
         for text in islice(grouped, 1):
-            yield f"{text!r} is read as {typed([text], {'type': 'number'}, decimal)[0]}: is it? See source.decimal"
+            yield f"{text!r} is read as {typed([text], {'type': 'number'}, decimal)[0]!r}: is it? See source.decimal"
     if kind == "category":
         yield from _doubts_of_texts([str(value).strip() for value in values], decimal)
 

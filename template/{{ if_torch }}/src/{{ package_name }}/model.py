@@ -4,7 +4,7 @@ import inspect
 import logging
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +35,22 @@ torch.backends.cudnn.allow_tf32 = False  # scores agree with the exported graph;
 
 @dataclass(frozen=True)
 class Model:
-    """A network with the objective and the way in which it is trained."""
+    """A network and how it shall be trained."""
 
     network: Network
     training: Training
     decision: Decision
     class_weight: str | None
     seed: int
-    objective: Objective | None = None  # fitted with the network
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained network with the objective that turns its logits into scores."""
+
+    network: Network
+    objective: Objective
+    device: torch.device
 
 
 def build(
@@ -75,7 +83,7 @@ def build(
     return Model(network, training, decision, class_weight, seed)
 
 
-def fit(model: Model, inputs: Inputs, y: np.ndarray, watch: Watch) -> Model:
+def fit(model: Model, inputs: Inputs, y: np.ndarray, watch: Watch) -> Fitted:
     """Train on inputs of n records and targets (n,), as long as the watched metric gets better."""
     objective = Objective(model.decision, y, model.class_weight)
     array, held_out = _only(inputs), _only(watch.inputs)
@@ -83,22 +91,22 @@ def fit(model: Model, inputs: Inputs, y: np.ndarray, watch: Watch) -> Model:
     fingerprint = fingerprint_of(f"{model.network} {model.training!r} {model.class_weight} {model.seed}", array, y)
     trainer = Trainer(model.network, objective, model.training, len(batches))
     trainer.run(batches, held_out, watch, fingerprint)
-    return replace(model, objective=objective)
+    return Fitted(trainer.network, trainer.objective, trainer.device)
 
 
-def score(model: Model, inputs: Inputs) -> np.ndarray:
+def score(fitted: Fitted, inputs: Inputs) -> np.ndarray:
     """Scores (n, classes) or (n, 1), float64."""
-    return score_of(model.network, model.objective, _only(inputs), device_of(model.training))
+    return score_of(fitted.network, fitted.objective, _only(inputs), fitted.device)
 
 
-def export(model: Model, inputs: Inputs, path: Path) -> str:
+def export(fitted: Fitted, inputs: Inputs, path: Path) -> str:
     """Write network and objective as an ONNX graph with the embedding's leading components as second output.
 
     `inputs` are those it was fitted on. Gives the name of the scores.
     """
     name, array = next(iter(inputs.items()))
     rows = torch.from_numpy(array[:: max(1, len(array) // PROJECTED_ROWS)])
-    graph = Graph(model.network.cpu().eval(), model.objective.cpu(), rows)
+    graph = Graph(fitted.network.cpu().eval(), fitted.objective.cpu(), rows)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses torchvision, which nothing here needs
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch's own deprecations

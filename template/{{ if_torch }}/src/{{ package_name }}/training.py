@@ -6,7 +6,7 @@ Nothing here knows what is learned: networks come from `networks`, losses from `
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, R
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from .network import Network
 from .objective import Objective
 from .pipeline.watch import Watch
 
@@ -110,13 +111,13 @@ def fits(size: int, device: torch.device) -> bool:
 class Trainer:
     """One network in training; its whole state can be saved after each epoch."""
 
-    def __init__(self, network: nn.Module, objective: Objective, training: Training, steps: int) -> None:
+    def __init__(self, network: Network, objective: Objective, training: Training, steps: int) -> None:
         self.training, self.device = training, device_of(training)
-        layout = torch.channels_last if training.channels_last else torch.preserve_format
-        self.network, self.objective = network.to(self.device, memory_format=layout), objective.to(self.device)
-        self.forward = _parallel(self.network, self.device)
-        if training.compile:
-            self.forward = torch.compile(self.forward)  # type: ignore[assignment]
+        self.network, self.objective = network.to(self.device), objective.to(self.device)
+        if training.channels_last:
+            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        forward = _parallel(self.network, self.device)
+        self.forward: Callable[[Tensor], Tensor] = torch.compile(forward) if training.compile else forward
         self.optimizer = _optimizer(self.network, training)
         self.by_step = _schedule(self.optimizer, training, steps)
         self.by_epoch = ReduceLROnPlateau(self.optimizer, mode="max", patience=max(1, training.patience // 3))
@@ -150,7 +151,7 @@ class Trainer:
         torch.manual_seed((batches.seed + self.epoch) * batches.world + batches.rank)
         total = torch.zeros((), device=self.device)
         for inputs, y in batches.epoch(self.epoch):
-            total += self.step(self.network.augment(inputs), y)  # type: ignore[operator]
+            total += self.step(self.network.augment(inputs), y)
         self.epoch += 1
         if batches.world > 1:
             distributed.all_reduce(total)
