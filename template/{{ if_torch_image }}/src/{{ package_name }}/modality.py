@@ -1,0 +1,86 @@
+"""How the image of a record becomes model inputs: the only such code, for training, serving, scoring and drift.
+
+An `Encoder` is fitted on the training part and saved in the bundle as JSON. It gives pixels as bytes; the mean and the
+spread that it learns are taken off inside the network, and so inside the exported graph.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from . import image
+from .contract import Contract, Type
+
+Columns = Mapping[str, Any]  # column name -> list or array of typed values, None for missing
+Record = Mapping[str, Any]  # column name -> one typed value
+Inputs = dict[str, np.ndarray]  # graph input name -> array
+
+FEATURE_TYPES: tuple[Type, ...] = ("image",)
+PARSERS: Mapping[Type, Callable[[Any], Any]] = {"image": image.parse}
+MEDIA_TYPES: tuple[str, ...] = ("image/png", "image/jpeg")
+
+TINY = 1e-3
+
+
+class FeatureParams(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size: int = Field(32, ge=8, le=1024, description="edge of the square that an image is resized to, in pixels")
+    fit: image.Fit = Field("pad", description="pad keeps all of an oblong image, crop its centre")
+    colour: bool = Field(True, description="false when colour tells nothing: one channel instead of three")
+
+
+class Encoder(BaseModel):
+    """An image as bytes. Input of the graph: `pixels`, uint8 (records, channels, size, size)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    column: str
+    params: FeatureParams
+    mean: tuple[float, ...] = Field(description="of each channel, from 0 to 1")
+    spread: tuple[float, ...] = Field(description="standard deviation of each channel")
+    dropped: dict[str, str] = Field({}, description="features left out, and why")
+
+    @property
+    def names(self) -> list[str]:
+        return [f"{self.column} {channel}" for channel in (("red", "green", "blue") if self.params.colour else ("grey",))]
+
+    @property
+    def channels(self) -> int:
+        return len(self.mean)
+
+    @classmethod
+    def fit(cls, columns: Columns, contract: Contract, params: FeatureParams) -> "Encoder":
+        """Learn mean and spread of each channel from the training part, and from it alone."""
+        images = image.images_of(columns, contract)
+        sums, squares = np.zeros(3 if params.colour else 1), np.zeros(3 if params.colour else 1)
+        for content in images:
+            light = image.pixels(content, params.size, params.fit, params.colour) / 255
+            sums += light.mean(axis=(0, 1))
+            squares += (light**2).mean(axis=(0, 1))
+        mean = sums / len(images)
+        spread = np.sqrt(np.maximum(squares / len(images) - mean**2, TINY**2))
+        name = next(iter(contract.features))
+        return cls(column=name, params=params, mean=mean.tolist(), spread=spread.tolist())
+
+    def encode(self, columns: Columns) -> Inputs:
+        """Typed columns of n records -> {"pixels": uint8 (n, channels, size, size)}."""
+        images, params = columns[self.column], self.params
+        pixels = np.empty((len(images), self.channels, params.size, params.size), dtype=np.uint8)
+        for row, content in enumerate(images):
+            pixels[row] = self._one(content)
+        return {"pixels": pixels}
+
+    def encode_one(self, record: Record) -> Inputs:
+        """One typed record -> {"pixels": uint8 (1, channels, size, size)}: what `encode` gives."""
+        return {"pixels": np.ascontiguousarray(self._one(record.get(self.column))[None])}
+
+    def describe(self, columns: Columns, contract: Contract) -> dict[str, list[Any]]:
+        """What drift looks at: see `image.describe`."""
+        return image.describe(columns[self.column])
+
+    def _one(self, content: bytes | None) -> np.ndarray:
+        """(channels, size, size): networks have the channels first."""
+        return image.pixels(content, self.params.size, self.params.fit, self.params.colour).transpose(2, 0, 1)
