@@ -97,8 +97,14 @@ class Batches:
         if self.resident:
             yield from (self.records[rows] for rows in whole.to(self.device))
             return
-        pinned = self.device.type == "cuda"
-        loader = DataLoader(self.records, None, sampler=whole, num_workers=self.workers, pin_memory=pinned)
+        loader = DataLoader(
+            self.records,
+            batch_size=None,
+            sampler=whole,
+            num_workers=self.workers,
+            pin_memory=self.device.type == "cuda",
+            generator=torch.Generator(),  # its own, so that loading draws nothing from the network's random numbers
+        )
         for inputs, y in loader:
             yield inputs.to(self.device, non_blocking=True), y.to(self.device, non_blocking=True)
 

@@ -45,7 +45,9 @@ class Encoder(BaseModel):
 
     @property
     def names(self) -> list[str]:
-        return [f"{self.column} {channel}" for channel in (("red", "green", "blue") if self.params.colour else ("grey",))]
+        return [
+            f"{self.column} {channel}" for channel in (("red", "green", "blue") if self.params.colour else ("grey",))
+        ]
 
     @property
     def channels(self) -> int:

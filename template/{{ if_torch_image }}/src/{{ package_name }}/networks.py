@@ -127,7 +127,13 @@ class Pretrained(ImageNetwork):
     """
 
     def __init__(
-        self, encoder: Encoder, outputs: int, model: str, frozen: bool = False, dropout: float = 0.0, **augmentation: float
+        self,
+        encoder: Encoder,
+        outputs: int,
+        model: str,
+        frozen: bool = False,
+        dropout: float = 0.0,
+        **augmentation: float,
     ) -> None:
         """`model` is a folder or a hub id; `frozen` trains the head alone.
 
@@ -163,7 +169,9 @@ def _load(name: str, encoder: Encoder) -> nn.Module:
         raise ValueError(f"model: {name!r} cannot be loaded: {str(error).splitlines()[0]}") from None
     channels = getattr(backbone.config, "num_channels", encoder.channels)
     if channels != encoder.channels:
-        raise ValueError(f"model: {name!r} looks at {channels} channels, not {encoder.channels}: change features.colour")
+        raise ValueError(
+            f"model: {name!r} looks at {channels} channels, not {encoder.channels}: change features.colour"
+        )
     return backbone
 
 

@@ -16,7 +16,7 @@ def outputs(decision: Decision) -> int:
 class Objective(nn.Module):
     """Huber loss while training; as a module, logits to values in the target's unit."""
 
-    def __init__(self, decision: Decision, y: np.ndarray, class_weight: None) -> None:
+    def __init__(self, decision: Decision, y: np.ndarray, class_weight: str | None) -> None:
         super().__init__()
         self.register_buffer("mean", torch.tensor(y.mean(), dtype=torch.float32))
         self.register_buffer("spread", torch.tensor(y.std(), dtype=torch.float32))
