@@ -272,4 +272,4 @@ def _schedule(optimizer: torch.optim.Optimizer, training: Training, steps: int) 
 
 
 def _copy(network: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in network.state_dict().items()}
+    return {name: value.detach().clone(memory_format=torch.contiguous_format) for name, value in network.state_dict().items()}
