@@ -44,7 +44,7 @@ class ImageNetwork(Network):
         colours = {"saturation": self.colour} if self.mean.shape[1] == 3 else {}
         steps = {
             ka.RandomHorizontalFlip(p=self.flip): self.flip,
-            ka.RandomRotation(self.rotate, p=1.0): self.rotate,
+            ka.RandomAffine(self.rotate, padding_mode="border", p=1.0): self.rotate,
             ka.RandomResizedCrop((self.size,) * 2, scale=(1 - self.crop, 1.0), ratio=(0.9, 1.1), p=1.0): self.crop,
             ka.ColorJiggle(brightness=self.colour, contrast=self.colour, **colours, p=1.0): self.colour,
         }
