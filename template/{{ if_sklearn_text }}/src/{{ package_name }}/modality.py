@@ -12,7 +12,7 @@ from pydantic import Field
 
 from .ascii import to_ascii
 from .contract import Contract, Type
-from .text import TextEncoder, TextParams, fit_texts, normalise, parse
+from .text import TextEncoder, TextParams, fit_texts, join, join_one, normalise, parse
 
 Columns = Mapping[str, Any]  # column name -> list or array of typed values, None for missing
 Record = Mapping[str, Any]  # column name -> one typed value
@@ -39,11 +39,11 @@ class Encoder(TextEncoder):
 
     def encode(self, columns: Columns) -> Inputs:
         """Typed columns of n records -> {"text": str objects (n, 1)}."""
-        return self._inputs(self.join(columns))
+        return self._inputs(join(columns, self.columns))
 
     def encode_one(self, record: Record) -> Inputs:
         """One typed record -> {"text": str object (1, 1)}: what `encode` gives."""
-        return self._inputs([self.join_one(record)])
+        return self._inputs([join_one(record, self.columns)])
 
     def _inputs(self, texts: list[str]) -> Inputs:
         lines = [to_ascii(normalise(text[: self.length])) for text in texts]

@@ -37,9 +37,15 @@ def parse(raw: Any) -> str | None:
         raise ValueError(f"a text is expected, not {type(raw).__name__}")
     if len(raw) > LIMIT:
         raise ValueError(f"the text has {len(raw):,} characters, {LIMIT:,} are allowed: shorten it")
-    if any("\ud800" <= character <= "\udfff" for character in raw):
-        raise ValueError("the text holds half a surrogate pair, which no file can store")
+    _check_storable(raw)
     return raw if raw.strip() else None
+
+
+def _check_storable(text: str) -> None:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError("the text holds half a surrogate pair, which no file can store") from None
 
 
 def _decode(raw: bytes) -> str:
@@ -131,18 +137,6 @@ class TextEncoder(BaseModel):
     def known_words(self) -> frozenset[str]:
         return frozenset(self.known)
 
-    def join(self, columns: Mapping[str, Any]) -> list[str]:
-        """The texts of n records: the columns of each under one another, a missing one left out."""
-        return [self._joined(texts) for texts in zip(*(columns[name] for name in self.columns), strict=True)]
-
-    def join_one(self, record: Mapping[str, Any]) -> str:
-        """The text of one record, as `join` gives it."""
-        return self._joined(record.get(name) for name in self.columns)
-
-    @staticmethod
-    def _joined(texts: Iterable[Any]) -> str:
-        return "\n".join(text for text in texts if isinstance(text, str))
-
     def describe(self, columns: Mapping[str, Any], contract: Contract) -> dict[str, list[Any]]:
         """What drift looks at: numbers and a category for each text column."""
         described: dict[str, list[Any]] = {}
@@ -151,6 +145,20 @@ class TextEncoder(BaseModel):
             found = [describe(text, self.known_words) for text in texts]
             described |= {f"{name} {key}": [entry[key] for entry in found] for key in describe("", frozenset())}
         return described
+
+
+def join(columns: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """One text for each record: its named columns under one another, a missing one left out."""
+    return [_joined(texts) for texts in zip(*(columns[name] for name in names), strict=True)]
+
+
+def join_one(record: Mapping[str, Any], names: Sequence[str]) -> str:
+    """The text of one record, as `join` gives it."""
+    return _joined(record.get(name) for name in names)
+
+
+def _joined(texts: Iterable[Any]) -> str:
+    return "\n".join(text for text in texts if isinstance(text, str))
 
 
 def fit_texts(columns: Mapping[str, Any], contract: Contract, params: TextParams) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pydantic import Field
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from .contract import Contract, ContractError, Type
-from .text import TextEncoder, TextParams, fit_texts, parse
+from .text import TextEncoder, TextParams, fit_texts, join, join_one, parse
 
 Columns = Mapping[str, Any]  # column name -> list or array of typed values, None for missing
 Record = Mapping[str, Any]  # column name -> one typed value
@@ -53,7 +53,7 @@ class Encoder(TextEncoder):
         if params.tokenizer:
             tokenizer, padding, unknown = _pretrained(params.tokenizer)
         else:
-            texts = cls.model_construct(columns=learned["columns"]).join(columns)
+            texts = join(columns, learned["columns"])
             tokenizer, padding, unknown = _trained(texts, params.vocabulary), 0, 1
         return cls(tokenizer=tokenizer, padding=padding, unknown=unknown, length=params.length, **learned)
 
@@ -77,12 +77,12 @@ class Encoder(TextEncoder):
 
     def encode(self, columns: Columns) -> Inputs:
         """Typed columns of n records -> {"tokens": int64 (n, length)}."""
-        found = self.reader.encode_batch(self.join(columns))
+        found = self.reader.encode_batch(join(columns, self.columns))
         return {"tokens": np.array([text.ids for text in found], dtype=np.int64).reshape(-1, self.length)}
 
     def encode_one(self, record: Record) -> Inputs:
         """One typed record -> {"tokens": int64 (1, length)}: what `encode` gives."""
-        return {"tokens": np.array([self.reader.encode(self.join_one(record)).ids], dtype=np.int64)}
+        return {"tokens": np.array([self.reader.encode(join_one(record, self.columns)).ids], dtype=np.int64)}
 
 
 def _trained(texts: list[str], size: int) -> str:
