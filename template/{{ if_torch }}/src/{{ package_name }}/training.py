@@ -278,4 +278,6 @@ def _schedule(optimizer: torch.optim.Optimizer, training: Training, steps: int) 
 
 
 def _copy(network: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in network.state_dict().items()}
+    """The weights as they are now, in plain layout: safetensors takes no channels-last ones."""
+    plain = torch.contiguous_format
+    return {name: value.detach().clone(memory_format=plain) for name, value in network.state_dict().items()}

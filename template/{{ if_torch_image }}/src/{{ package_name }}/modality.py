@@ -45,9 +45,8 @@ class Encoder(BaseModel):
 
     @property
     def names(self) -> list[str]:
-        return [
-            f"{self.column} {channel}" for channel in (("red", "green", "blue") if self.params.colour else ("grey",))
-        ]
+        channels = ("red", "green", "blue") if self.params.colour else ("grey",)
+        return [f"{self.column} {channel}" for channel in channels]
 
     @property
     def channels(self) -> int:

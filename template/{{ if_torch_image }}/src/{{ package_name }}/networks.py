@@ -1,4 +1,7 @@
-"""The networks for images that candidates in params.yaml can name. Each reads pixels (n, channels, size, size), uint8."""
+"""The networks for images that candidates in params.yaml can name.
+
+Each reads pixels (n, channels, size, size), uint8, and brings them to one scale itself.
+"""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -41,12 +44,12 @@ class ImageNetwork(Network):
         """Built once, on the device that the images are on; being no part of the network it is not saved with it."""
         import kornia.augmentation as ka
 
-        colours = {"saturation": self.colour} if self.mean.shape[1] == 3 else {}
+        saturation = self.colour if self.mean.shape[1] == 3 else 0.0
         steps = {
             ka.RandomHorizontalFlip(p=self.flip): self.flip,
-            ka.RandomRotation(self.rotate, p=1.0): self.rotate,
+            ka.RandomAffine(self.rotate, padding_mode="border", p=1.0): self.rotate,
             ka.RandomResizedCrop((self.size,) * 2, scale=(1 - self.crop, 1.0), ratio=(0.9, 1.1), p=1.0): self.crop,
-            ka.ColorJiggle(brightness=self.colour, contrast=self.colour, **colours, p=1.0): self.colour,
+            ka.ColorJiggle(brightness=self.colour, contrast=self.colour, saturation=saturation, p=1.0): self.colour,
         }
         return nn.Sequential(*(step for step, strength in steps.items() if strength))
 
@@ -123,7 +126,7 @@ class Block(nn.Module):
 class Pretrained(ImageNetwork):
     """A pretrained backbone from a local folder or the Hugging Face hub, such as microsoft/resnet-18.
 
-    It is shown images with mean 0 and variance 1, as those it was trained on had; `features.size` should be theirs, too.
+    It is shown images with mean 0 and variance 1, as those it learned from had; `features.size` should be theirs, too.
     """
 
     def __init__(
@@ -169,9 +172,8 @@ def _load(name: str, encoder: Encoder) -> nn.Module:
         raise ValueError(f"model: {name!r} cannot be loaded: {str(error).splitlines()[0]}") from None
     channels = getattr(backbone.config, "num_channels", encoder.channels)
     if channels != encoder.channels:
-        raise ValueError(
-            f"model: {name!r} looks at {channels} channels, not {encoder.channels}: change features.colour"
-        )
+        found = f"looks at {channels} channels, not {encoder.channels}"
+        raise ValueError(f"model: {name!r} {found}: change features.colour")
     return backbone
 
 

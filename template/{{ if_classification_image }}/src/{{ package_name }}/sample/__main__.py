@@ -14,7 +14,7 @@ WEIGHTS = {"circle": 0.3, "square": 0.3, "triangle": 0.25, "star": 0.15}
 def block(draw: ImageDraw, ink: Colour, rng: np.random.Generator) -> str:
     """Draw a block of any size and turn, somewhere on the belt, and give its shape."""
     shape = str(rng.choice(list(WEIGHTS), p=list(WEIGHTS.values())))
-    radius = rng.uniform(7, 13)
+    radius = rng.uniform(6, 13)
     centre = rng.uniform(radius, EDGE - radius, 2)
     turn = rng.uniform(0, 2 * math.pi)
     draw.polygon([tuple((centre + point) * FINE) for point in outline(shape, radius, turn)], fill=ink)

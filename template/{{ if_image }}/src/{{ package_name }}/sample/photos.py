@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 
 EDGE = 32  # pixels
 FINE = 4  # drawn larger by this and shrunk, so that lines are smooth
-NOISE = 8.0  # standard deviation, of 255 levels
+NOISE = 9.0  # standard deviation, of 255 levels
 DUPLICATES = 0.01  # share of files that hold the same photo as another one
 STORED = {"png": 0.82, "grey.png": 0.06, "deep.png": 0.03, "jpg": 0.09}
 
