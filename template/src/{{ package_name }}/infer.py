@@ -78,7 +78,7 @@ def _set_aside(finding: Finding) -> None:
         finding.spec["role"] = "sensitive"
         finding.notes.append("the model does not see it: quality is reported for each value")
     else:
-        finding.ignore(f"a {finding.spec['type']}, the model only takes: {', '.join(FEATURE_TYPES)}")
+        finding.ignore(f"of type {finding.spec['type']}, the model only takes {', '.join(FEATURE_TYPES)}")
 
 
 def _target(name: str, raw: list[Any], decimal: str) -> tuple[Finding, dict[str, Any]]:
