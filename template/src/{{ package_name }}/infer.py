@@ -11,7 +11,6 @@ import re
 import shutil
 import sys
 import warnings
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,20 +23,17 @@ from .draft import Draft, render
 from .errors import UserError
 from .modality import FEATURE_TYPES, PARSERS
 from .pipeline.leakage import lone_score
-from .profile import LEVELS, Finding, describe, distinct, examine, fitting, reads, shown, typed
+from .profile import LEVELS, Finding, distinct, examine, shown
 from .settings import LeakageParams
 from .source import SourceError, files_of, naming_files, read_chunks, snapshot, sniff
-from .task import KINDS
+from .target import examine_target
 from .wording import percent
 
 SAMPLE_ROWS = 100_000
 RAW = Path("data/raw")
 SECRET = re.compile(r"://[^/]*:(?!\$\{)[^/]*@|(?i:pass|pwd|secret|token)\w*=(?!\$\{)")
 SQLITE = b"SQLite format 3\0"
-FEW_LEVELS, MANY_LEVELS = 20, 100  # a whole number with few is a class; a text with many is none
-RARE = 10  # records of a class below which neither learning nor measuring makes sense
 TELLING_ROWS = 40  # with fewer records, a column may well predict the target by chance
-POSITIVE = {"1", "1.0", "true", "t", "yes", "y", "positive", "churn", "churned", "default", "fraud", "failure"}
 
 
 def infer(source: Source, target: str) -> Draft:
@@ -82,77 +78,22 @@ def _set_aside(finding: Finding) -> None:
         finding.spec["role"] = "sensitive"
         finding.notes.append("the model does not see it: quality is reported for each value")
     else:
-        finding.ignore(f"a {finding.spec['type']}, the model only takes: {', '.join(FEATURE_TYPES)}")
+        finding.ignore(f"of type {finding.spec['type']}, the model only takes {', '.join(FEATURE_TYPES)}")
 
 
 def _target(name: str, raw: list[Any], decimal: str) -> tuple[Finding, dict[str, Any]]:
-    """The target's column and its section: a number where this project predicts one, else classes.
-
-    Raises ContractError when it is neither.
-    """
+    """The target's column and its section. Raises ContractError when this project cannot predict it."""
     if any(isinstance(value, (list, dict)) for value in raw):
         raise ContractError(f"{name!r} holds lists or objects: choose another target")
     values = distinct(raw)
     if len(values) < 2:
         found = f"is always {shown(values[0])}" if values else "is empty"
         raise ContractError(f"{name!r} {found} in these records, so there is nothing to predict: choose another target")
-    if "continuous" in KINDS:
-        finding = _number(name, raw, values, decimal)
-        section = {"name": name, "kind": "continuous", "unit": ""}
-    else:
-        finding = _classes(name, raw, values, decimal)
-        section = {"name": name} | _kind_of(finding)
+    finding, section = examine_target(name, raw, values, decimal)
     if gaps := len(raw) - len(finding.present):
         finding.spec["nullable"] = True
         finding.notes.append(f"{gaps:,} records have none and cannot be learned from")
-    return finding, section
-
-
-def _number(name: str, raw: list[Any], values: list[Any], decimal: str) -> Finding:
-    spec = next(fitting(values, decimal, contract.NUMERIC), None)
-    if spec is None:
-        odd = next((value for value in values if not reads([value], {"type": "number"}, decimal)), values[0])
-        raise ContractError(
-            f"{name!r} holds text such as {shown(odd)}, this project predicts a number: choose another target "
-            "or make a classification project"
-        )
-    notes = [f"only {len(values)} different numbers: are they classes?"] if len(values) <= FEW_LEVELS else []
-    finding = Finding(name, spec | {"role": "target"}, typed(raw, spec, decimal), notes)
-    describe(finding)
-    return finding
-
-
-def _classes(name: str, raw: list[Any], values: list[Any], decimal: str) -> Finding:
-    """Labels are text as the data spells them, whole numbers too: they have names, not sizes."""
-    whole = reads(values, {"type": "integer"}, decimal) and len(values) <= FEW_LEVELS
-    if reads(values, {"type": "number"}, decimal) and not whole:
-        raise ContractError(
-            f"{name!r} is continuous ({len(values):,} different numbers), this project predicts classes: "
-            "choose another target or make a regression project"
-        )
-    spec = {"type": "category", "role": "target"}
-    finding = Finding(name, spec, typed(raw, spec, decimal))
-    counts = Counter(finding.present)
-    if len(counts) > min(MANY_LEVELS, max(2, len(finding.present) / 3)):
-        raise ContractError(
-            f"{name!r} has {len(counts):,} different values, such as {shown(min(counts))}, in "
-            f"{len(finding.present):,} records, so it holds no classes: choose another target"
-        )
-    if len({label.casefold() for label in counts}) < len(counts):
-        labels = ", ".join(map(shown, sorted(counts)))
-        raise ContractError(f"{name!r} spells one class in two ways ({labels}): write it one way in the data")
-    finding.spec["allowed"] = sorted(counts)
-    finding.notes += [f"only {n} records of {shown(label)}" for label, n in counts.items() if n < RARE]
-    return finding
-
-
-def _kind_of(target: Finding) -> dict[str, str]:
-    """Of two classes the positive one is what its name says, else the rarer."""
-    counts = Counter(target.present)
-    if len(counts) > 2:
-        return {"kind": "multiclass"}
-    positive = min(sorted(counts), key=lambda label: (label.lower() not in POSITIVE, counts[label]))
-    return {"kind": "binary", "positive": positive}
+    return finding, {"name": name} | section
 
 
 def _note_near_copies(draft: Draft, target: Finding) -> None:
@@ -241,7 +182,8 @@ def summarise(draft: Draft) -> None:
         print(line.rstrip())
     positive = f", positive class {draft.target['positive']!r}" if "positive" in draft.target else ""
     print(f"\n{contract.PATH} predicts {draft.target['name']!r} ({draft.target['kind']}{positive}).")
-    if unread := sorted(path.name for path in RAW.glob("*") if path.is_file() and path != draft.source.path):
+    read = {draft.source.path, *files_of(draft.source)}
+    if unread := sorted(path.name for path in RAW.glob("*") if path.is_file() and path not in read):
         print(f"{RAW} also holds {', '.join(unread)}, which nothing reads now: remove what you do not need.")
     print("Next: read it and settle the comments, write down goal and costs, then `make pipeline`.")
 

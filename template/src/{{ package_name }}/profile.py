@@ -171,7 +171,7 @@ def _note_spellings(finding: Finding) -> None:
 
 
 def _judge(finding: Finding) -> None:
-    """Columns that cannot help a model: constants, identifiers and free text."""
+    """Columns that are no plain feature: constants, identifiers and free text."""
     present, kind = finding.present, finding.spec["type"]
     share = len(set(present)) / max(len(present), 1)
     named_id = ID_NAME.search(finding.name)
@@ -200,6 +200,7 @@ def _judge_differing(finding: Finding, share: float) -> None:
     elif share == 1 and not any(re.search(r"\s", text) for text in present):
         finding.spec["type"] = "id"
     elif share > 0.9 or mean(map(len, present)) > 40:
-        finding.ignore("free text, nearly every value differs")
+        finding.spec["type"] = "text"
+        finding.notes.append("free text, nearly every value differs")
     else:
         finding.notes.append(f"{len(set(present)):,} levels: type: ignored if they tell nothing")

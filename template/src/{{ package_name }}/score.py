@@ -75,16 +75,12 @@ def score_chunk(chunk: pd.DataFrame, predictor: Predictor) -> list[dict[str, Any
 
 
 def _schema(predictor: Predictor) -> pa.Schema:
-    """Ids, the answer, the error; the answer's columns are read off an answer."""
-    example = predictor.record_model.model_validate(predictor.examples[0]).model_dump(by_alias=True)
-    answer = _flat(
-        {name: value for name, value in predictor.predict([example])[0].items() if name not in predictor.ids}
-    )
-    fields = [pa.field(name, pa.string()) for name in predictor.ids]
-    fields += [
-        pa.field(name, pa.float64() if isinstance(value, float) else pa.string()) for name, value in answer.items()
-    ]
-    return pa.schema([*fields, pa.field("error", pa.string())])
+    """The columns of what an example scores to: ids, the answer, the error."""
+    example = pd.DataFrame(predictor.examples[:1], dtype=object)
+    [answer] = score_chunk(example, predictor)
+    del answer["error"]
+    kinds = {name: pa.float64() if isinstance(value, float) else pa.string() for name, value in answer.items()}
+    return pa.schema(kinds | {"error": pa.string()})
 
 
 def _flat(answer: dict[str, Any]) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from typing import Any
 
 import yaml
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from .contract import mistakes_of
+from .contract import Section, mistakes_of
 from .errors import UserError
 from .modality import FeatureParams
 from .task import CLASS_WEIGHTS
@@ -21,10 +21,6 @@ DOTENV = Path(".env")
 
 class ParamsError(UserError):
     """params.yaml is wrong; the message says where, what was found and what is allowed."""
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class TuneParams(Section):

@@ -14,9 +14,9 @@ from ..artifacts import BUNDLE, EVALUATION, TEST_SCORES, write_json
 from ..bundle import Bundle
 from ..contract import NUMERIC, Contract, Costs
 from ..settings import Params, load_params
-from ..task import HIGHER_IS_BETTER, baseline_scores, cost, do_nothing, encode_target, measure
+from ..task import baseline_scores, cost, do_nothing, encode_target, measure
 from . import command
-from .metric import primary_metric
+from .metric import primary, primary_metric, sign
 from .table import columns_of, read_part, record_of, target_of
 
 LATENCY_RECORDS = 200
@@ -34,7 +34,7 @@ def evaluate() -> None:
     columns = columns_of(test)
     y, train_y = (encode_target(target_of(part, contract), bundle.decision) for part in (test, read_part("train")))
     scores, dummy = bundle.scores(columns), baseline_scores(train_y, len(y))
-    metrics, gain = intervals(y, scores, dummy, measured, metric, params)
+    metrics, gain = intervals(y, scores, dummy, measured, contract, params)
     TEST_SCORES.parent.mkdir(parents=True, exist_ok=True)
     np.savez(TEST_SCORES, y=y, scores=scores)
     write_json(
@@ -46,7 +46,7 @@ def evaluate() -> None:
             "baseline": measured(y, dummy),
             "gain_over_baseline": gain,
             "slices": slices(test, y, scores, measured, contract),
-            "importance": importance(columns, y, bundle, measured, params),
+            "importance": importance(columns, y, bundle, params),
             "costs": costs(y, train_y, scores, bundle),
             "latency_ms": latency(test, bundle),
         },
@@ -56,15 +56,16 @@ def evaluate() -> None:
 
 
 def intervals(
-    y: np.ndarray, scores: np.ndarray, dummy: np.ndarray, measured: Measure, metric: str, params: Params
+    y: np.ndarray, scores: np.ndarray, dummy: np.ndarray, measured: Measure, contract: Contract, params: Params
 ) -> tuple[dict[str, Interval], Interval]:
     """Each metric with its 95% percentile bootstrap interval, and the gain in the primary one over the dummy."""
-    generator, draws, gains = np.random.default_rng(params.seed), [], []
+    generator, metric = np.random.default_rng(params.seed), primary_metric(contract)
+    draws, gains = [], []
     for _ in tqdm(range(params.evaluation.bootstrap), desc="evaluate: intervals", unit=" resample", leave=False):
         rows = generator.integers(0, len(y), len(y))
         draws.append(draw := measured(y[rows], scores[rows]))
         if metric in draw:
-            gains.append(signed(metric, draw[metric] - measured(y[rows], dummy[rows], only=metric)[metric]))
+            gains.append(sign(contract) * (draw[metric] - measured(y[rows], dummy[rows], only=metric)[metric]))
     found = {
         name: interval(value, [draw[name] for draw in draws if name in draw])
         for name, value in measured(y, scores).items()
@@ -75,11 +76,6 @@ def intervals(
 def interval(value: float, draws: list[float]) -> Interval:
     low, high = np.percentile(draws or [value], [2.5, 97.5])
     return {"value": value, "low": float(low), "high": float(high)}
-
-
-def signed(metric: str, value: float) -> float:
-    """A value of a metric, or a difference of two, such that more is better."""
-    return value if HIGHER_IS_BETTER[metric] else -value
 
 
 def slices(
@@ -117,24 +113,22 @@ def levels_of(test: pa.Table, name: str, contract: Contract) -> np.ndarray:
     return values.astype(object).where(values.notna(), "missing").astype(str).to_numpy()
 
 
-def importance(
-    columns: dict[str, np.ndarray], y: np.ndarray, bundle: Bundle, measured: Measure, params: Params
-) -> list[dict[str, Any]]:
+def importance(columns: dict[str, np.ndarray], y: np.ndarray, bundle: Bundle, params: Params) -> list[dict[str, Any]]:
     """How much the primary metric worsens when one column is shuffled, largest first.
 
     References:
         Breiman (2001), Random Forests, section 10.
     """
-    generator, metric = np.random.default_rng(params.seed), primary_metric(bundle.contract)
+    generator, contract = np.random.default_rng(params.seed), bundle.contract
     spread = np.linspace(0, len(y) - 1, min(len(y), params.evaluation.importance_rows)).round().astype(int)
     rows = np.argsort(y, kind="stable")[spread]  # evenly over the target, so that no class is left out
     sample, truth = {name: values[rows] for name, values in columns.items()}, y[rows]
 
     def quality(shuffled: dict[str, np.ndarray]) -> float:
-        return signed(metric, measured(truth, bundle.scores(shuffled), only=metric)[metric])
+        return sign(contract) * primary(truth, bundle.scores(shuffled), bundle.decision, contract, params)
 
     whole, found = quality(sample), []
-    for name in tqdm(bundle.contract.features, desc="evaluate: importance", unit=" column", leave=False):
+    for name in tqdm(contract.features, desc="evaluate: importance", unit=" column", leave=False):
         drops = [
             whole - quality(sample | {name: generator.permutation(sample[name])})
             for _ in range(params.evaluation.importance_repeats)

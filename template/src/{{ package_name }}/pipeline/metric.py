@@ -30,7 +30,7 @@ def sign(contract: Contract) -> int:
 def primary(y: np.ndarray, scores: np.ndarray, decision: Decision, contract: Contract, params: Params) -> float:
     """The primary metric of scores. Raises PipelineError when these records do not allow it."""
     metric = primary_metric(contract)
-    measured = measure(y, scores, decision, contract.costs, params.evaluation.precision_at)
+    measured = measure(y, scores, decision, contract.costs, params.evaluation.precision_at, only=metric)
     if metric not in measured:
         raise PipelineError(f"acceptance.metric: {metric!r} cannot be measured on this target; use {DEFAULT_METRIC}")
     return measured[metric]

@@ -121,11 +121,14 @@ def limits(
 def draw(decision: Decision) -> list[dict[str, str]]:
     """Save the task's pictures as PNG files, and give them back for the page to embed."""
     from matplotlib import style
+    from matplotlib.figure import Figure
 
     found, folder = [], REPORT / "plots"
     folder.mkdir(parents=True)
     with np.load(TEST_SCORES) as test, style.context(TEMPLATES / "plots.mplstyle"):
-        for title, figure in plots(test["y"], test["scores"], decision).items():
+        for title, plot in plots(decision).items():
+            figure = Figure(figsize=(4.6, 4.0), layout="constrained")
+            plot(figure.subplots(), test["y"], test["scores"], decision)
             file = folder / f"{title.lower().replace(' ', '_')}.png"
             figure.savefig(file)
             png = base64.b64encode(file.read_bytes()).decode()

@@ -61,12 +61,9 @@ def periods(table: pa.Table, parts: Parts, contract: Contract) -> dict[str, tupl
 
 
 def labels_of(table: pa.Table, contract: Contract) -> np.ndarray:
-    """The target as numbers (n,). Raises PipelineError when the labels do not fit the contract."""
+    """The target as numbers (n,). Raises ContractError when the labels do not fit the contract."""
     values = target_of(table, contract)
-    try:
-        return encode_target(values, new_decision(values, contract))
-    except ValueError as error:
-        raise PipelineError(str(error)) from None
+    return encode_target(values, new_decision(values, contract))
 
 
 def divide(table: pa.Table, contract: Contract, seed: int) -> Parts:

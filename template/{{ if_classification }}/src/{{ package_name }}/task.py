@@ -5,34 +5,17 @@ they are called. Scores are probabilities, shape (records, classes).
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from .contract import Contract, Costs
+from .contract import Contract, ContractError, Costs
 from .wording import number, of_100, percent
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+Plot = Callable[[Any, np.ndarray, np.ndarray, "Decision"], None]
 
-KINDS = ("binary", "multiclass")
 DEFAULT_METRIC = "roc_auc"
-HIGHER_IS_BETTER = {
-    "accuracy": True,
-    "balanced_accuracy": True,
-    "precision": True,
-    "recall": True,
-    "specificity": True,
-    "f1": True,
-    "roc_auc": True,
-    "average_precision": True,
-    "precision_at_k": True,
-    "log_loss": False,
-    "brier": False,
-    "cost_per_record": False,
-}
-PRIMARY_METRICS = tuple(HIGHER_IS_BETTER)
 CLASS_WEIGHTS = (None, "balanced")
 DUMMY = "gives every record the class shares"  # what `baseline_scores` does, for readers
 PARITY_UNIT = "probability"
@@ -53,6 +36,8 @@ EXPLAINED = {  # name and meaning for readers of the report
     "brier": ("Brier score", "mean squared error of the probabilities"),
     "cost_per_record": ("Cost per record", "what the decisions cost on average, in the contract's currency"),
 }
+HIGHER_IS_BETTER = {name: name not in ("log_loss", "brier", "cost_per_record") for name in EXPLAINED}
+PRIMARY_METRICS = tuple(EXPLAINED)
 CAPTIONS = {  # how to read each of `plots`
     "Confusion matrix": "Number of test records by what they are and what the model says; on the diagonal it is right.",
     "ROC curve": "Share of hits against share of false alarms, for every threshold; the nearer to the upper left "
@@ -101,19 +86,19 @@ def classes_of(values: Sequence[Any], contract: Contract) -> tuple[str, ...]:
     """The classes among training labels, in a fixed order: negative before positive, several by name.
 
     Raises:
-        ValueError: when the labels do not fit the contract's target.
+        ContractError: when the labels do not fit the contract's target.
     """
     target = contract.target
     found = sorted({str(value) for value in values if value is not None})
     if target.kind == "binary":
         if len(found) != 2 or target.positive not in found:
-            raise ValueError(
+            raise ContractError(
                 f"target {target.name!r}: a binary target with positive {target.positive!r} needs two classes, "
                 f"one of them that one; found {found[:10]}"
             )
         return (found[0] if found[1] == target.positive else found[1], str(target.positive))
     if len(found) < 2:
-        raise ValueError(f"target {target.name!r} has one class only: {found}")
+        raise ContractError(f"target {target.name!r} has one class only: {found}")
     return tuple(found)
 
 
@@ -124,8 +109,14 @@ def encode_target(values: Sequence[Any], decision: Decision) -> np.ndarray:
 
 
 def new_decision(values: Sequence[Any], contract: Contract) -> Decision:
-    """The decision before anything is learned: the classes of the training labels, threshold 0.5."""
-    kind: Literal["binary", "multiclass"] = "binary" if contract.target.kind == "binary" else "multiclass"
+    """The decision before anything is learned: the classes of the training labels, threshold 0.5.
+
+    Raises:
+        ContractError: when the target is no class, or the labels do not fit it.
+    """
+    kind = contract.target.kind
+    if kind == "continuous":
+        raise ContractError("target.kind: found continuous, this project predicts classes: binary or multiclass")
     return Decision(kind=kind, classes=classes_of(values, contract))
 
 
@@ -294,21 +285,16 @@ def explain(decision: Decision, contract: Contract) -> list[str]:
     ]
 
 
-def plots(y: np.ndarray, scores: np.ndarray, decision: Decision) -> "dict[str, Figure]":
-    """Pictures of the test part by title: confusion matrix, ROC, precision-recall, calibration."""
-    found: dict[str, Callable[..., None]] = {"Confusion matrix": _confusion}
-    if decision.kind == "binary":
-        found |= {"ROC curve": _roc, "Precision and recall": _precision_recall}
-    found["Calibration"] = _calibration
-    return {title: _figure(draw, y, scores, decision) for title, draw in found.items()}
-
-
-def _figure(draw: Callable[..., None], y: np.ndarray, scores: np.ndarray, decision: Decision) -> "Figure":
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4.6, 4.0), layout="constrained")
-    draw(figure.subplots(), y, scores, decision)
-    return figure
+def plots(decision: Decision) -> dict[str, Plot]:
+    """How each picture of the test part is drawn, by title; takes axes, targets, scores and the decision."""
+    if decision.kind == "multiclass":
+        return {"Confusion matrix": _confusion, "Calibration": _calibration}
+    return {
+        "Confusion matrix": _confusion,
+        "ROC curve": _roc,
+        "Precision and recall": _precision_recall,
+        "Calibration": _calibration,
+    }
 
 
 def _confusion(axes: Any, y: np.ndarray, scores: np.ndarray, decision: Decision) -> None:

@@ -5,28 +5,17 @@ they are called. Scores are predicted values, shape (records, 1).
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from .contract import Contract, Costs
+from .contract import Contract, ContractError, Costs
 from .wording import number, of_100, percent
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+Plot = Callable[[Any, np.ndarray, np.ndarray, "Decision"], None]
 
-KINDS = ("continuous",)
 DEFAULT_METRIC = "rmse"
-HIGHER_IS_BETTER = {
-    "rmse": False,
-    "mae": False,
-    "r2": True,
-    "mape": False,
-    "interval_coverage": True,
-    "interval_width": False,
-    "cost_per_record": False,
-}
 EXPLAINED = {  # name and meaning for readers of the report; errors are in the target's unit
     "rmse": ("RMSE", "size of the errors; large ones weigh more"),
     "mae": ("Mean absolute error", "how far a prediction is off on average, in either direction"),
@@ -36,6 +25,7 @@ EXPLAINED = {  # name and meaning for readers of the report; errors are in the t
     "interval_width": ("Interval width", "from the lower to the upper end"),
     "cost_per_record": ("Cost per record", "what the errors cost on average, in the contract's currency"),
 }
+HIGHER_IS_BETTER = {name: name in ("r2", "interval_coverage") for name in EXPLAINED}
 CAPTIONS = {  # how to read each of `plots`
     "Predicted and true": "A dot is a test record; on the dashed line the prediction is exact, in the band the truth "
     "lies inside its interval.",
@@ -85,10 +75,12 @@ def new_decision(values: Sequence[Any], contract: Contract) -> Decision:
     """The decision before anything is learned: no interval yet.
 
     Raises:
-        ValueError: when every training value is the same.
+        ContractError: when the target is no number, or every training value is the same.
     """
+    if contract.target.kind != "continuous":
+        raise ContractError(f"target.kind: found {contract.target.kind}, this project predicts a number: continuous")
     if np.ptp(np.asarray(values, dtype=np.float64)) == 0:
-        raise ValueError(f"target {contract.target.name!r} has one value only: {values[0]}")
+        raise ContractError(f"target {contract.target.name!r} has one value only: {values[0]}")
     return Decision()
 
 
@@ -179,25 +171,17 @@ def explain(decision: Decision, contract: Contract) -> list[str]:
     ]
 
 
-def plots(y: np.ndarray, scores: np.ndarray, decision: Decision) -> "dict[str, Figure]":
-    """Pictures of the test part by title: predicted against true, residuals, their distribution."""
-    found: dict[str, Callable[..., None]] = {
+def plots(decision: Decision) -> dict[str, Plot]:
+    """How each picture of the test part is drawn, by title; takes axes, targets, scores and the decision."""
+    return {
         "Predicted and true": _predicted_true,
         "Residuals": _residuals,
         "Distribution of residuals": _histogram,
     }
-    return {title: _figure(draw, y, scores[:, 0], decision) for title, draw in found.items()}
 
 
-def _figure(draw: Callable[..., None], y: np.ndarray, predicted: np.ndarray, decision: Decision) -> "Figure":
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4.6, 4.0), layout="constrained")
-    draw(figure.subplots(), y, predicted, decision)
-    return figure
-
-
-def _predicted_true(axes: Any, y: np.ndarray, predicted: np.ndarray, decision: Decision) -> None:
+def _predicted_true(axes: Any, y: np.ndarray, scores: np.ndarray, decision: Decision) -> None:
+    predicted = scores[:, 0]
     ends = np.array([min(y.min(), predicted.min()), max(y.max(), predicted.max())])
     axes.fill_between(ends, ends - decision.half_width, ends + decision.half_width, alpha=0.15, label="interval")
     axes.plot(ends, ends, linestyle="--", color="0.5", label="perfect")
@@ -206,14 +190,15 @@ def _predicted_true(axes: Any, y: np.ndarray, predicted: np.ndarray, decision: D
     axes.legend()
 
 
-def _residuals(axes: Any, y: np.ndarray, predicted: np.ndarray, decision: Decision) -> None:
+def _residuals(axes: Any, y: np.ndarray, scores: np.ndarray, decision: Decision) -> None:
+    predicted = scores[:, 0]
     axes.axhline(0, linestyle="--", color="0.5")
     axes.scatter(predicted, y - predicted, s=8, alpha=0.5, linewidth=0)
     axes.set(xlabel="Predicted", ylabel="True minus predicted")
 
 
-def _histogram(axes: Any, y: np.ndarray, predicted: np.ndarray, decision: Decision) -> None:
-    axes.hist(y - predicted, bins=40)
+def _histogram(axes: Any, y: np.ndarray, scores: np.ndarray, decision: Decision) -> None:
+    axes.hist(y - scores[:, 0], bins=40)
     for edge in (-decision.half_width, decision.half_width):
         axes.axvline(edge, linestyle="--", color="0.5")
     axes.set(xlabel="True minus predicted (dashed: interval)", ylabel="Records")
