@@ -30,7 +30,7 @@ from {package}.records import record_model, to_raw
 from {package}.source import read_chunks, sniff_for
 contract = contracts.load()
 model = record_model(contract)
-chunk = next(read_chunks(sniff_for(Path(sys.argv[1]), contract.source), {rows}))
+chunk = next(read_chunks(sniff_for(Path(sys.argv[1]), contract), {rows}))
 for raw in chunk.to_dict("records"):
     raw = {{name: value for name, value in raw.items() if name in contract.inputs}}
     try:
