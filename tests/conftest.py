@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,6 +28,11 @@ VARIANTS = [
     for framework, accelerator in PLATFORMS
     for task in TASKS
 ]
+
+
+def variant_name(variant: Mapping[str, str]) -> str:
+    return "-".join(variant[axis] for axis in ("modality", "framework", "accelerator", "task"))
+
 
 DEFAULTS = {"task": "classification", "modality": "tabular", "framework": "sklearn", "accelerator": "cpu"}
 GRID = ROOT / ".cache/matrix.md"

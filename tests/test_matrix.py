@@ -13,7 +13,7 @@ import own_data
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from conftest import VARIANTS, Render, make, new_project, run, seconds_of
+from conftest import VARIANTS, Render, make, new_project, run, seconds_of, variant_name
 from grid import Row
 from service import Service, get, post
 
@@ -41,12 +41,8 @@ for raw in chunk.to_dict("records"):
 """
 
 
-def name_of(variant: Mapping[str, str]) -> str:
-    return "-".join(variant[axis] for axis in ("modality", "framework", "accelerator", "task"))
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", VARIANTS, ids=name_of)
+@pytest.mark.parametrize("variant", VARIANTS, ids=variant_name)
 def test_a_variant_runs(variant: dict[str, str], render: Render, trained: Render, grid: Path, tmp_path: Path) -> None:
     row = Row(grid, variant)
     with row.stage("render"):

@@ -8,13 +8,11 @@ from pathlib import Path
 import copier
 import pytest
 import yaml
-from conftest import Render, copy_template
+from conftest import MODALITIES, TASKS, VARIANTS, Render, copy_template, variant_name
 
 BAD_ANSWERS = [
     ({"framework": "sklearn", "accelerator": "gpu"}, "choose accelerator=cpu, or framework=torch"),
-    ({"modality": "text"}, "choose modality=tabular"),
-    ({"modality": "image"}, "choose modality=tabular"),
-    ({"framework": "torch"}, "choose framework=sklearn"),
+    ({"modality": "sound"}, "sound"),
     ({"project_name": " "}, "must not be empty"),
     ({"project_name": "two\nlines"}, "must fit on one line"),
     ({"package_name": "2fast"}, "start with a letter"),
@@ -44,7 +42,7 @@ def test_a_bad_answer_is_refused_in_a_sentence(
     assert not (tmp_path / "project/pyproject.toml").exists()
 
 
-@pytest.mark.parametrize(("answers", "sentence"), BAD_ANSWERS[:4], ids=lambda value: str(value)[:50])
+@pytest.mark.parametrize(("answers", "sentence"), BAD_ANSWERS[:1], ids=lambda value: str(value)[:50])
 def test_an_illegal_combination_is_refused_from_a_data_file(
     template: Path, tmp_path: Path, answers: dict[str, str], sentence: str
 ) -> None:
@@ -126,15 +124,25 @@ def test_no_path_is_in_two_overlays_that_meet(template: Path) -> None:
         for other, others in overlays.items():
             if name < other and not _exclude(name, other):
                 assert not files & others, (name, other)
-    assert overlays["if_classification"] == overlays["if_regression"]
-    assert overlays["if_sklearn_classification"] == overlays["if_sklearn_regression"]
+    everything = {variant_name(variant): _paths(overlays, variant) for variant in VARIANTS}
+    for paths in everything.values():
+        assert paths >= {f"src/{{{{ package_name }}}}/{name}.py" for name in ("task", "modality", "model", "runtime")}
+    for task in TASKS:  # an answer that changes the task leaves no file without a successor
+        for name, paths in everything.items():
+            assert paths == everything[name.replace(TASKS[0], task).replace(TASKS[1], task)], name
 
 
 def _files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
+def _paths(overlays: dict[str, set[str]], variant: dict[str, str]) -> set[str]:
+    """What a variant's overlays give, all of them together."""
+    active = [files for name, files in overlays.items() if set(name.split("_")[1:]) <= set(variant.values())]
+    return set().union(*active)
+
+
 def _exclude(name: str, other: str) -> bool:
-    axes = [{"classification", "regression"}, {"tabular", "text", "image"}, {"sklearn", "torch"}, {"cpu", "gpu"}]
+    axes = [set(TASKS), set(MODALITIES), {"sklearn", "torch"}, {"cpu", "gpu"}]
     left, right = set(name.split("_")), set(other.split("_"))
     return any((left & axis) and (right & axis) and left & axis != right & axis for axis in axes)
