@@ -138,7 +138,9 @@ class Trainer:
     def run(self, batches: Batches, held_out: np.ndarray, watch: Watch, fingerprint: str) -> None:
         """Train until it is finished, from the last checkpoint where there is one; ends with the best weights."""
         best = self.resume(watch.folder, fingerprint) or _copy(self.network)
-        bar = tqdm(initial=self.epoch, total=self.training.epochs, desc="epochs", unit=" epoch", leave=False)
+        bar = tqdm(
+            initial=self.epoch, total=self.training.epochs, desc="epochs", unit=" epoch", leave=False, disable=None
+        )
         with bar:
             while not self.finished:
                 self.losses.append(self.learn(batches))
