@@ -23,7 +23,7 @@ from .draft import Draft, render
 from .errors import UserError
 from .modality import FEATURE_TYPES, PARSERS
 from .pipeline.leakage import lone_score
-from .profile import LEVELS, Finding, distinct, examine, shown
+from .profile import LEVELS, Finding, distinct, examine, is_prose, shown
 from .settings import LeakageParams
 from .source import SourceError, files_of, naming_files, read_chunks, snapshot, sniff
 from .target import examine_target
@@ -73,12 +73,17 @@ def _other(name: str, raw: list[Any], source: Source) -> Finding:
 
 
 def _set_aside(finding: Finding) -> None:
-    """No feature, for the model takes no such type; a few levels still divide the records."""
-    if finding.spec["type"] in ("category", "boolean") and len(set(finding.present)) <= LEVELS:
+    """No feature, for the model takes no such type; few levels still divide the records, many may be written texts."""
+    kind, levels = finding.spec["type"], set(finding.present)
+    if kind in ("category", "boolean") and len(levels) <= LEVELS:
         finding.spec["role"] = "sensitive"
         finding.notes.append("the model does not see it: quality is reported for each value")
+    elif kind == "category" and "text" in FEATURE_TYPES and is_prose(levels):
+        finding.spec["type"] = "text"
     else:
-        finding.ignore(f"of type {finding.spec['type']}, the model only takes {', '.join(FEATURE_TYPES)}")
+        if kind == "datetime":
+            finding.notes = ["type: datetime, role: time tests on the newest records"]
+        finding.ignore(f"of type {kind}, the model only takes {', '.join(FEATURE_TYPES)}")
 
 
 def _target(name: str, raw: list[Any], decimal: str) -> tuple[Finding, dict[str, Any]]:

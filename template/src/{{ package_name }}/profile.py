@@ -4,7 +4,7 @@ These are guesses for a person to check, so a doubt becomes a note. Nothing here
 """
 
 import re
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from reprlib import repr as shown
@@ -21,6 +21,7 @@ TELLING_VALUES = 1_000  # so many show whether a text is a misspelt number
 EMAIL_OR_PHONE = re.compile(
     r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}|(?=(\D*\d){7,15}\D*$)([+(]|0\d+[ /-])[\d\s()./-]+|\d{3}[-. ]\d{3}[-. ]\d{4}"
 )
+PROSE = re.compile(r"\s|[^\x00-\x7f]")  # several words, or a script that may write them without blanks
 ID_NAME = re.compile(r"(?i:(^|[\W_])(id|uuid|guid|key|index|nr|number|code|zip)$)|[a-z](Id|ID)$|^unnamed_\d+$")
 DAYS = ("%d.%m.%Y", "%d.%m.%y", "%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%Y", "%m-%d-%Y")
 TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
@@ -152,6 +153,11 @@ def _doubts_of_texts(texts: list[str], decimal: str) -> Iterator[str]:
         yield "yes and no: good as two levels; type: boolean would need true and false in the data"
 
 
+def is_prose(texts: Collection[str]) -> bool:
+    """Whether most texts look as if somebody wrote them."""
+    return 2 * sum(bool(PROSE.search(text)) for text in texts) > len(texts)
+
+
 def _note_gaps(finding: Finding, raw: Sequence[Any]) -> None:
     words = {r for r, v in zip(raw, finding.values, strict=True) if v is None and isinstance(r, str) and r.strip()}
     if finding.missing:
@@ -197,7 +203,7 @@ def _judge_differing(finding: Finding, share: float) -> None:
             finding.spec["type"] = "id"
         elif share == 1:
             finding.notes.append("no value occurs twice: type: id if it only tells records apart")
-    elif share == 1 and not any(re.search(r"\s", text) for text in present):
+    elif share == 1 and not any(map(PROSE.search, present)):
         finding.spec["type"] = "id"
     elif share > 0.9 or mean(map(len, present)) > 40:
         finding.spec["type"] = "text"
