@@ -68,17 +68,18 @@ def convert_svr(scope: Any, operator: Any, container: Any) -> None:
     ONNX's own operator adds up hundreds of large, nearly cancelling terms in float32, and loses the fifth digit.
     """
     svr = operator.raw_operator
-    if svr.kernel != "rbf":
+    if svr.kernel not in ("rbf", "linear"):
         convert_sklearn_svm_regressor(scope, operator, container)
         return
     version = {"op_version": container.target_opset}
     x = OnnxCast(operator.inputs[0], to=TensorProto.DOUBLE, **version)
     vectors = svr.support_vectors_.astype(np.float64)
-    cross = OnnxMatMul(x, 2 * vectors.T, **version)
-    own = OnnxSub(OnnxReduceSumSquare(x, np.array([1]), keepdims=1, **version), cross, **version)
-    distances = OnnxAdd(own, (vectors**2).sum(axis=1), **version)
-    kernel = OnnxExp(OnnxMul(distances, np.array(-svr._gamma), **version), **version)
-    values = OnnxAdd(OnnxMatMul(kernel, svr.dual_coef_.T, **version), svr.intercept_, **version)
+    alike = OnnxMatMul(x, vectors.T, **version)
+    if svr.kernel == "rbf":  # exp(-gamma |x - v|^2), multiplied out
+        halves = OnnxMul(OnnxReduceSumSquare(x, np.array([1]), keepdims=1, **version), np.array(0.5), **version)
+        near = OnnxSub(OnnxSub(alike, halves, **version), (vectors**2).sum(axis=1) / 2, **version)
+        alike = OnnxExp(OnnxMul(near, np.array(2 * svr._gamma), **version), **version)
+    values = OnnxAdd(OnnxMatMul(alike, svr.dual_coef_.T, **version), svr.intercept_, **version)
     OnnxCast(values, to=TensorProto.FLOAT, output_names=operator.outputs[:1], **version).add_to(scope, container)
 
 
