@@ -25,7 +25,7 @@ from .modality import FEATURE_TYPES, PARSERS
 from .pipeline.leakage import lone_score
 from .profile import LEVELS, Finding, distinct, examine, is_prose, shown
 from .settings import LeakageParams
-from .source import SourceError, files_of, naming_files, read_chunks, snapshot, sniff
+from .source import FILE, SourceError, files_of, naming_files, read_chunks, snapshot, sniff
 from .target import examine_target
 from .wording import percent
 
@@ -65,6 +65,8 @@ def _other(name: str, raw: list[Any], source: Source) -> Finding:
     """A column that may tell the target: files are features as they are, a table's columns if the model takes such."""
     if name in source.files or any(isinstance(value, bytes) for value in raw):
         return Finding(name, {"type": FEATURE_TYPES[0]}, raw)
+    if name == FILE and source.path.is_dir():
+        return Finding(name, {"type": "id"}, raw)
     finding = examine(name, raw, source.decimal)
     kind = finding.spec["type"]
     if kind not in ("id", "ignored", *FEATURE_TYPES) and "role" not in finding.spec:

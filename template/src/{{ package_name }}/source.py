@@ -30,6 +30,7 @@ TEXT = (".csv", ".tsv", ".tab", ".txt", ".dat", ".data")
 JSON_LINES = (".jsonl", ".ndjson", ".json")
 PARQUET = (".parquet", ".pq")
 COMPRESSED = (".gz", ".bz2", ".zst")
+FILE = "file"  # column of a folder's records: the name of the file
 CHUNK_ROWS = 50_000
 CHUNK_BYTES = 256 * 2**20  # of files and bytes: a chunk of large ones has fewer rows
 SNIFFED_LINES = 2_000
@@ -100,7 +101,7 @@ def _folder(root: Path, column: str) -> Iterator[Sequence[Any]]:
     shown = [name for name in names if not any(part.startswith(".") for part in name.parts)]
     if not shown:
         raise SourceError(f"{root}: the folder holds no files; put one folder for each class there")
-    yield "file", column, "folder"
+    yield FILE, column, "folder"
     for name in shown:
         yield name.as_posix(), root / name, (root / name).parent.name
 

@@ -14,12 +14,11 @@ from ..bundle import digest
 from ..contract import Contract, Source
 from ..records import Value, check_features, ineligible, parser
 from ..settings import Environment
-from ..source import SourceError, files_of, read_chunks
+from ..source import FILE, SourceError, files_of, read_chunks
 from . import PipelineError, command
 from .table import arrow_type, write
 
 EXAMPLES = 3
-FILE_NAME = "file"  # of a record from a folder: a copy under another name is a copy
 
 
 def ingest() -> None:
@@ -103,7 +102,7 @@ def describe(failures: dict[str, list[str]]) -> str:
 
 
 def drop_duplicates(table: pa.Table, contract: Contract) -> tuple[pa.Table, int]:
-    named = {FILE_NAME} if contract.source.path.is_dir() else set[str]()
+    named = {FILE} if contract.source.path.is_dir() else set[str]()  # a copy under another name is a copy
     compared = table.select([name for name in table.column_names if name not in named])
     repeated = compared.to_pandas().duplicated().to_numpy()
     count = int(repeated.sum())

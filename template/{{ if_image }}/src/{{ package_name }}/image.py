@@ -143,8 +143,8 @@ def pixels(content: bytes | None, size: int, fit: Fit, colour: bool) -> np.ndarr
     return np.asarray(square) if colour else np.asarray(square.convert("L"))[:, :, None]
 
 
-def describe(images: Iterable[bytes | None]) -> dict[str, list[Any]]:
-    """What drift looks at in place of pixels, a list for each of DESCRIPTORS: how the pictures were taken and stored.
+def describe(column: str, images: Iterable[bytes | None]) -> dict[str, list[Any]]:
+    """What drift looks at in place of a column's pixels, for each of DESCRIPTORS: how pictures were taken and stored.
 
     Light is measured from 0 to 1, on at most 512 pixels an edge; sharpness is the variance of the Laplacian. Of a
     missing picture all is None.
@@ -153,7 +153,7 @@ def describe(images: Iterable[bytes | None]) -> dict[str, list[Any]]:
         Pech-Pacheco et al. (2000), Diatom autofocusing in brightfield microscopy.
     """
     rows = [{} if content is None else _describe_one(content) for content in images]
-    return {name: [row.get(name) for row in rows] for name in DESCRIPTORS}
+    return {f"{column} {name}": [row.get(name) for row in rows] for name in DESCRIPTORS}
 
 
 def _describe_one(content: bytes) -> dict[str, float | str]:

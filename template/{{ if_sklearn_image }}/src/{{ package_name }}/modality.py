@@ -76,7 +76,7 @@ class Encoder(BaseModel):
 
     def describe(self, columns: Columns, contract: Contract) -> dict[str, list[Any]]:
         """What drift looks at: see `image.describe`."""
-        return image.describe(columns[self.column])
+        return image.describe(self.column, columns[self.column])
 
     def _scaled(self, content: bytes | None) -> np.ndarray:
         return (values(content, self.params) - np.array(self.mean)) / np.array(self.scale)

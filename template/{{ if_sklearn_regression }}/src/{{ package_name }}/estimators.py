@@ -3,6 +3,20 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+from onnx import TensorProto
+from skl2onnx import update_registered_converter
+from skl2onnx.algebra.onnx_ops import (
+    OnnxAdd,
+    OnnxCast,
+    OnnxExp,
+    OnnxMatMul,
+    OnnxMul,
+    OnnxReduceSumSquare,
+    OnnxSub,
+)
+from skl2onnx.common.shape_calculator import calculate_linear_regressor_output_shapes
+from skl2onnx.operator_converters.support_vector_machines import convert_sklearn_svm_regressor
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor, StackingRegressor
 from sklearn.linear_model import Ridge
@@ -23,6 +37,7 @@ def boosting(seed: int, class_weight: None, **options: Any) -> BaseEstimator:
 
 
 def svm(seed: int, class_weight: None, **options: Any) -> BaseEstimator:
+    """Support vector regression; C and epsilon are in units of the target."""
     return SVR(**options)
 
 
@@ -45,3 +60,27 @@ OUTPUT = "variable"
 def scores_of(estimator: Any, features: Any) -> Any:
     """Predicted values (n, 1) of a fitted regressor."""
     return estimator.predict(features).reshape(-1, 1)
+
+
+def convert_svr(scope: Any, operator: Any, container: Any) -> None:
+    """An SVR as a graph that sums in float64, as scikit-learn does.
+
+    ONNX's own operator adds up hundreds of large, nearly cancelling terms in float32, and loses the fifth digit.
+    """
+    svr = operator.raw_operator
+    if svr.kernel not in ("rbf", "linear"):
+        convert_sklearn_svm_regressor(scope, operator, container)
+        return
+    version = {"op_version": container.target_opset}
+    x = OnnxCast(operator.inputs[0], to=TensorProto.DOUBLE, **version)
+    vectors = svr.support_vectors_.astype(np.float64)
+    alike = OnnxMatMul(x, vectors.T, **version)
+    if svr.kernel == "rbf":  # exp(-gamma |x - v|^2), multiplied out
+        halves = OnnxMul(OnnxReduceSumSquare(x, np.array([1]), keepdims=1, **version), np.array(0.5), **version)
+        near = OnnxSub(OnnxSub(alike, halves, **version), (vectors**2).sum(axis=1) / 2, **version)
+        alike = OnnxExp(OnnxMul(near, np.array(2 * svr._gamma), **version), **version)
+    values = OnnxAdd(OnnxMatMul(alike, svr.dual_coef_.T, **version), svr.intercept_, **version)
+    OnnxCast(values, to=TensorProto.FLOAT, output_names=operator.outputs[:1], **version).add_to(scope, container)
+
+
+update_registered_converter(SVR, "SklearnSVR", calculate_linear_regressor_output_shapes, convert_svr, overwrite=True)

@@ -80,7 +80,7 @@ class Encoder(BaseModel):
 
     def describe(self, columns: Columns, contract: Contract) -> dict[str, list[Any]]:
         """What drift looks at: see `image.describe`."""
-        return image.describe(columns[self.column])
+        return image.describe(self.column, columns[self.column])
 
     def _one(self, content: bytes | None) -> np.ndarray:
         """(channels, size, size): networks have the channels first."""
