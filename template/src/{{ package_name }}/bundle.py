@@ -3,7 +3,7 @@
     model.onnx         the graph: encoded inputs to scores
     encoder.json       what the encoder learned from the training part
     contract.yaml      the contract the model was trained under
-    reference.parquet  what drift looks at, of training records
+    reference.parquet  what drift looks at, of records that the model learned from or was judged by
     bundle.json        names, decision, golden records, lineage
     SHA256SUMS         the digest of each file above, as `sha256sum --check` reads it
 

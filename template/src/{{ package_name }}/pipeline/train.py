@@ -37,6 +37,7 @@ class Material:
     encoder: Encoder
     decision: Decision
     fitting: pa.Table
+    validation: pa.Table
     inputs: Inputs
     y: np.ndarray
     held_out: Inputs
@@ -71,7 +72,7 @@ def prepare() -> Material:
     columns = columns_of(fitting)
     encoder = Encoder.fit(columns, contract, params.features)
     inputs, held_out = encoder.encode(columns), encoder.encode(columns_of(validation))
-    return Material(contract, params, encoder, decision, fitting, inputs, y, held_out, truth)
+    return Material(contract, params, encoder, decision, fitting, validation, inputs, y, held_out, truth)
 
 
 def fit_candidates(material: Material) -> dict[str, Any]:
@@ -122,15 +123,21 @@ def export(estimator: Any, decision: Decision, material: Material) -> Bundle:
     write(pa.table({}), BUNDLE / REFERENCE)
     save(BUNDLE, golden=(), **details)
     draft = Bundle.load(BUNDLE)  # what remains is what this graph itself gives
-    write(pa.table(draft.describe(columns_of(reference_rows(material)))), BUNDLE / REFERENCE)
+    write(reference(draft, material), BUNDLE / REFERENCE)
     save(BUNDLE, golden=golden_records(draft, material.fitting), **details)
     return Bundle.load(BUNDLE)
 
 
-def reference_rows(material: Material) -> pa.Table:
-    """Training records that drift is measured against, drawn at random."""
-    rows = np.random.default_rng(material.params.seed).permutation(material.fitting.num_rows)
-    return material.fitting.take(np.sort(rows[: material.params.drift.reference_rows]))
+def reference(bundle: Bundle, material: Material) -> pa.Table:
+    """What drift is measured against: held-out records, and training records up to the number wanted.
+
+    A model knows its training records, so their embeddings are unlike those of any others: these are left out.
+    """
+    held_out = bundle.describe(columns_of(material.validation))
+    wanted = max(0, material.params.drift.reference_rows - material.validation.num_rows)
+    rows = np.random.default_rng(material.params.seed).permutation(material.fitting.num_rows)[:wanted]
+    known = bundle.describe(columns_of(material.fitting.take(np.sort(rows))), np.empty((len(rows), 0)))
+    return pa.table({name: known.get(name, [None] * len(rows)) + values for name, values in held_out.items()})
 
 
 def golden_records(bundle: Bundle, fitting: pa.Table) -> tuple[Golden, ...]:
