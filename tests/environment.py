@@ -23,7 +23,7 @@ def main() -> None:
     if stamp.exists() and stamp.read_text() == wanted:
         return
     install("--requirements", str(requirements))
-    install(*project_requirements())
+    install(*project_requirements(), *torch_for_the_cpu())
     stamp.write_text(wanted)
 
 
@@ -45,10 +45,17 @@ def project_requirements() -> list[str]:
     return list(dict.fromkeys(listed))
 
 
+def torch_for_the_cpu() -> list[str]:
+    """A wheel in a find-links folder, else PyTorch's index for the CPU: PyPI's torch brings gigabytes of CUDA."""
+    python = f"cp{sys.version_info.major}{sys.version_info.minor}"
+    for folder in os.environ.get("UV_FIND_LINKS", "").split():
+        for wheel in sorted(Path(folder).glob(f"torch-*-{python}-*.whl")):
+            return [f"torch=={wheel.name.split('-')[1]}"]
+    return ["--torch-backend", "cpu"]
+
+
 def install(*arguments: str) -> None:
-    """Without a wheel of its own at hand, PyTorch comes from its index for the CPU: PyPI's brings gigabytes of CUDA."""
-    backend = [] if os.environ.get("UV_FIND_LINKS") else ["--torch-backend", "cpu"]
-    command = [BIN / "uv", "pip", "install", "--quiet", "--python", sys.executable, *backend, *arguments]
+    command = [BIN / "uv", "pip", "install", "--quiet", "--python", sys.executable, *arguments]
     subprocess.run(command, check=True)
 
 

@@ -89,6 +89,7 @@ def _add_state(app: FastAPI, predictor: Predictor, log: PredictionLog) -> None:
             "model_version": predictor.version,
             "contract_digest": manifest.contract_digest,
             "lineage": manifest.lineage,
+            "providers": predictor.bundle.session.get_providers(),
             "decision": manifest.decision.model_dump(),
             "problem": contract.problem.model_dump(),
             "input_schema": predictor.record_model.model_json_schema(),
