@@ -25,8 +25,8 @@ demo:  ## render the default project, run its pipeline, serve it, ask it, check 
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python tests/demo.py
 
-test: environment  ## every test; QUICK=1 leaves out those that run a pipeline; ARGS goes to pytest
-	$(BIN)/pytest tests --numprocesses 2 --dist loadgroup $(if $(QUICK),-m "not slow") $(ARGS)
+test: environment  ## every test; QUICK=1: the fewest variants that hold every pair of answers; ARGS goes to pytest
+	$(BIN)/pytest tests --numprocesses 2 --dist loadgroup $(if $(QUICK),-m "not slow or pairs") $(ARGS)
 
 lint: environment  ## format check and lint of the template's Python as it stands
 	$(BIN)/ruff format --check .

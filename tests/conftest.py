@@ -28,6 +28,16 @@ VARIANTS = [
     for framework, accelerator in PLATFORMS
     for task in TASKS
 ]
+# The fewest that hold every pair of answers: a quick run takes these.
+PAIRS = [
+    {"task": "classification", "modality": "tabular", "framework": "sklearn", "accelerator": "cpu"},
+    {"task": "regression", "modality": "tabular", "framework": "torch", "accelerator": "gpu"},
+    {"task": "regression", "modality": "text", "framework": "sklearn", "accelerator": "cpu"},
+    {"task": "classification", "modality": "text", "framework": "torch", "accelerator": "gpu"},
+    {"task": "classification", "modality": "text", "framework": "torch", "accelerator": "cpu"},
+    {"task": "classification", "modality": "image", "framework": "sklearn", "accelerator": "cpu"},
+    {"task": "regression", "modality": "image", "framework": "torch", "accelerator": "gpu"},
+]
 
 
 def variant_name(variant: Mapping[str, str]) -> str:

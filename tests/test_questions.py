@@ -1,6 +1,7 @@
 """Answers: every default renders, every bad answer is refused in a sentence, free text arrives as it was typed."""
 
 import ast
+import itertools
 import json
 import tomllib
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import copier
 import pytest
 import yaml
-from conftest import MODALITIES, TASKS, VARIANTS, Render, copy_template, variant_name
+from conftest import MODALITIES, PAIRS, TASKS, VARIANTS, Render, copy_template, variant_name
 
 BAD_ANSWERS = [
     ({"framework": "sklearn", "accelerator": "gpu"}, "choose accelerator=cpu, or framework=torch"),
@@ -96,6 +97,14 @@ def test_the_licence_is_there_unless_all_rights_are_reserved(render: Render, lic
     metadata = tomllib.loads((project / "pyproject.toml").read_text())["project"]
     assert (project / "LICENSE").exists() == (licence != "Proprietary")
     assert metadata.get("license") == (licence if licence != "Proprietary" else None)
+
+
+def test_the_quick_subset_holds_every_pair_of_answers() -> None:
+    def pairs(variants: list[dict[str, str]]) -> set[object]:
+        return {pair for variant in variants for pair in itertools.combinations(sorted(variant.items()), 2)}
+
+    assert pairs(PAIRS) == pairs(VARIANTS)
+    assert all(pairs([v for v in PAIRS if v != left_out]) < pairs(VARIANTS) for left_out in PAIRS)
 
 
 def test_overlays_land_at_the_root_or_vanish(tmp_path: Path) -> None:
