@@ -19,6 +19,7 @@ from grid import Row
 from service import Service, get, post
 
 SERVED = 40
+WINDOW = {"tabular": "2000", "text": "1000", "image": "500"}  # records in a window for drift
 PARITY = 1e-5
 MARGIN = 0.1  # least gain over the dummy: of its error, or of what separates it from a perfect score
 # Raw records of a source as a client would send them.
@@ -64,7 +65,7 @@ def test_a_variant_runs(variant: dict[str, str], render: Render, trained: Render
             pipeline_on_own_data(rendered, variant, tmp_path)
     with row.stage("parity"):
         assert json.loads((project / "artifacts/training.json").read_text())["parity"] <= PARITY
-    window = {shift: draw(project, tmp_path / f"window{shift}", shift) for shift in (0, 1)}
+    window = {shift: draw(project, tmp_path / f"window{shift}", shift, WINDOW[variant["modality"]]) for shift in (0, 1)}
     with row.stage("predict"):
         answers = predict(project, window[0], tmp_path)
     with row.stage("score"):
@@ -92,13 +93,13 @@ def pipeline_on_own_data(rendered: Path, variant: Mapping[str, str], folder: Pat
     better_than_the_dummy(project)
 
 
-def draw(project: Path, out: Path, shift: int) -> Path:
+def draw(project: Path, out: Path, shift: int, rows: str) -> Path:
     """A window of new records as the sample's generator draws them: what `make score` and `make drift` take."""
     source = Path(yaml.safe_load((project / "contract.yaml").read_text())["source"]["path"])
     written = out / source.relative_to("data/raw")
     asked = out / source.relative_to("data/raw").parts[0]
     out.mkdir()
-    command = ["-m", "customer_model.sample", "--rows", "600", "--seed", "7", "--shift", str(shift), "--out", asked]
+    command = ["-m", "customer_model.sample", "--rows", rows, "--seed", "7", "--shift", str(shift), "--out", asked]
     run(project, "python", *map(str, command))
     return written
 

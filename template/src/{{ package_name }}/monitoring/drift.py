@@ -7,6 +7,7 @@ Exit status: 0 no drift, 3 drift, 2 too few records to say, 1 an error. Writes d
 
 import argparse
 import json
+import math
 import random
 import sqlite3
 import sys
@@ -20,6 +21,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from evidently import DataDefinition, Dataset, Report
+from evidently.core.report import Snapshot
 from evidently.presets import DataDriftPreset
 
 from ..bundle import REFERENCE, Bundle
@@ -34,6 +36,7 @@ NO_DRIFT, ERROR, TOO_LITTLE, DRIFT = 0, 1, 2, 3
 OUT = Path("artifacts/drift")
 EPOCH = datetime(1970, 1, 1)
 COMMON_SHARE = 0.02
+CHANCE = 3.3  # one pair of equal normal samples in 1,000 lies further apart than so many times sqrt(1/n + 1/m)
 POOLED = "(a rare level)"
 
 
@@ -45,49 +48,71 @@ def compare(window: Mapping[str, list[Any]], bundle: Bundle, params: DriftParams
     Args:
         window: what `Bundle.describe` gives, or what the service logged of it.
     """
-    reference = pq.read_table(bundle.path / REFERENCE)
-    kinds = {field.name: "categorical" if pa.types.is_string(field.type) else "numerical" for field in reference.schema}
-    past = pd.DataFrame({name: as_series(reference.column(name).to_pylist(), kind) for name, kind in kinds.items()})
-    rows = len(next(iter(window.values())))
-    gaps = [None] * rows  # a log that another model wrote may lack a column
-    present = pd.DataFrame({name: as_series(window.get(name, gaps), kind) for name, kind in kinds.items()})
-    for name in (name for name, kind in kinds.items() if kind == "categorical"):
-        past[name], present[name] = pool_rare(past[name], present[name])
-    empty = [name for name in past if past[name].isna().all() or present[name].isna().all()]
-    definition = DataDefinition(
-        numerical_columns=[name for name, kind in kinds.items() if kind == "numerical" and name not in empty],
-        categorical_columns=[name for name, kind in kinds.items() if kind == "categorical" and name not in empty],
-    )
-    preset = DataDriftPreset(
-        columns=[name for name in kinds if name not in empty],
-        num_method="wasserstein",
-        cat_method="jensenshannon",
-        num_threshold=params.threshold,
-        cat_threshold=params.threshold,
-        drift_share=max(params.share, 1e-9),
-    )
-    snapshot = Report([preset], include_tests=True).run(
-        Dataset.from_pandas(present, definition), Dataset.from_pandas(past, definition)
-    )
+    past, present, kinds = tables(window, bundle)
+    compared = [name for name in kinds if past[name].notna().any() and present[name].notna().any()]
+    limits = {name: limit(past[name], present[name], params) for name in compared}
+    snapshot = report(past, present, {name: kinds[name] for name in compared}, limits, params)
     distances = {
         metric["config"]["column"]: float(metric["value"])
         for metric in snapshot.dict()["metrics"]
         if metric["config"]["type"].endswith(":ValueDrift")
     }
-    drifted = sorted(name for name, distance in distances.items() if distance >= params.threshold)
+    drifted = sorted(name for name, distance in distances.items() if distance >= limits[name])
     result = {
         "drift": len(drifted) > params.share * len(distances),
         "rows": len(present),
-        "threshold": params.threshold,
         "drifted": drifted,
         "distances": distances,
-        "not_compared": empty,
+        "limits": limits,
+        "not_compared": [name for name in kinds if name not in compared],
         "model_version": bundle.manifest.model_version,
     }
     out.mkdir(parents=True, exist_ok=True)
     snapshot.save_html(str(out / "drift.html"))
     (out / "drift.json").write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return result
+
+
+def tables(window: Mapping[str, list[Any]], bundle: Bundle) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
+    """Reference and window as Evidently takes them, and the kind of each column."""
+    reference = pq.read_table(bundle.path / REFERENCE)
+    kinds = {field.name: "categorical" if pa.types.is_string(field.type) else "numerical" for field in reference.schema}
+    gaps = [None] * len(next(iter(window.values())))  # a log that another model wrote may lack a column
+    past = pd.DataFrame({name: as_series(reference.column(name).to_pylist(), kind) for name, kind in kinds.items()})
+    present = pd.DataFrame({name: as_series(window.get(name, gaps), kind) for name, kind in kinds.items()})
+    for name in (name for name, kind in kinds.items() if kind == "categorical"):
+        past[name], present[name] = pool_rare(past[name], present[name])
+    return past, present, kinds
+
+
+def limit(past: pd.Series, present: pd.Series, params: DriftParams) -> float:
+    """The distance at which a column counts as drifted: with few values, chance alone goes far."""
+    chance = math.sqrt(1 / past.count() + 1 / present.count())
+    return max(params.threshold, CHANCE * chance)
+
+
+def report(
+    past: pd.DataFrame,
+    present: pd.DataFrame,
+    kinds: Mapping[str, str],
+    limits: dict[str, float],
+    params: DriftParams,
+) -> Snapshot:
+    """Evidently's comparison of the columns in `kinds`."""
+    definition = DataDefinition(
+        numerical_columns=[name for name, kind in kinds.items() if kind == "numerical"],
+        categorical_columns=[name for name, kind in kinds.items() if kind == "categorical"],
+    )
+    preset = DataDriftPreset(
+        columns=list(kinds),
+        num_method="wasserstein",
+        cat_method="jensenshannon",
+        per_column_threshold=limits,
+        drift_share=max(params.share, 1e-9),
+    )
+    return Report([preset], include_tests=True).run(
+        Dataset.from_pandas(present, definition), Dataset.from_pandas(past, definition)
+    )
 
 
 def pool_rare(past: pd.Series, present: pd.Series) -> tuple[pd.Series, pd.Series]:

@@ -17,7 +17,7 @@ from .bundle import EMBEDDING
 from .contract import mistakes_of
 from .modality import Encoder, Inputs
 from .network import Network
-from .networks import NETWORKS
+from .networks import COMPONENTS, NETWORKS
 from .objective import Objective, outputs
 from .pipeline.watch import Watch
 from .settings import ParamsError
@@ -27,7 +27,6 @@ from .training import Batches, Trainer, Training, device_of, fingerprint_of, sco
 LINEAR_BASELINE = "linear"
 LIBRARIES = ("torch",)
 OUTPUT = "scores"
-COMPONENTS = 4
 PROJECTED_ROWS = 2_000  # enough to find the directions in which embeddings differ most
 
 torch.backends.cudnn.allow_tf32 = False  # scores agree with the exported graph; training has bfloat16 for speed
@@ -100,9 +99,10 @@ def score(fitted: Fitted, inputs: Inputs) -> np.ndarray:
 
 
 def export(fitted: Fitted, inputs: Inputs, path: Path) -> str:
-    """Write network and objective as an ONNX graph with the embedding's leading components as second output.
+    """Write network and objective as an ONNX graph.
 
-    `inputs` are those it was fitted on. Gives the name of the scores.
+    Its second output, where `networks` asks for components, are those of the embedding. `inputs` are those it was
+    fitted on. Gives the name of the scores.
     """
     name, array = next(iter(inputs.items()))
     rows = torch.from_numpy(array[:: max(1, len(array) // PROJECTED_ROWS)])
@@ -118,7 +118,7 @@ def export(fitted: Fitted, inputs: Inputs, path: Path) -> str:
             external_data=False,
             verbose=False,
             input_names=[name],
-            output_names=[OUTPUT, EMBEDDING],
+            output_names=[OUTPUT, EMBEDDING][: 1 + bool(COMPONENTS)],
             dynamic_shapes=({0: torch.export.Dim("records")},),
         )
     return OUTPUT
@@ -139,9 +139,10 @@ class Graph(nn.Module):
         self.mean: Tensor
         self.directions: Tensor
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         hidden = self.network.hidden(x)
-        return self.objective(self.network.head(hidden)), (hidden - self.mean) @ self.directions
+        scores = self.objective(self.network.head(hidden))
+        return (scores, (hidden - self.mean) @ self.directions) if COMPONENTS else (scores,)
 
 
 def _only(inputs: Inputs) -> np.ndarray:

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from .modality import Encoder
 from .network import Network
 
+COMPONENTS = 4  # of the embedding, for drift
+
 
 class ImageNetwork(Network):
     """What networks for images share: the scale of the pixels, and how the photo might have been taken."""

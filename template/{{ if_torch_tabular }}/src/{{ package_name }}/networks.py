@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from .modality import Encoder, OneHot
 from .network import Network
 
+COMPONENTS = 0  # of the embedding, for drift: columns by themselves tell more
+
 
 class Linear(Network):
     """A linear model of the features: its embedding is the features themselves."""

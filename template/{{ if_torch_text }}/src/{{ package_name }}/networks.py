@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from .modality import Encoder
 from .network import Network
 
+COMPONENTS = 4  # of the embedding, for drift
+
 
 class TextNetwork(Network):
     """What networks for texts share: where the text is, and how it might have been written."""
