@@ -29,7 +29,7 @@ from .modality import Columns, Encoder, Inputs, Record
 from .runtime import session
 from .task import Decision
 
-FORMAT = 1
+FORMAT = 2
 MODEL, ENCODER, CONTRACT, REFERENCE, MANIFEST = FILES = (
     "model.onnx",
     "encoder.json",
