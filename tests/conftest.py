@@ -110,7 +110,7 @@ def render(template: Path, shared: Path) -> Render:
     def rendered(**answers: str) -> Path:
         asked = {name: value for name, value in answers.items() if DEFAULTS.get(name) != value}
         key = hashlib.sha256(repr(sorted(asked.items())).encode()).hexdigest()[:8]
-        folder = shared / "rendered" / f"{'-'.join(answers.values())[:60] or 'default'}-{key}"
+        folder = shared / "rendered" / f"{'-'.join((DEFAULTS | answers).values())[:60]}-{key}"
         with _once(folder) as missing:
             if missing:
                 copy_template(template, folder, **answers)
