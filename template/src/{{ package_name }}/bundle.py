@@ -39,6 +39,7 @@ MODEL, ENCODER, CONTRACT, REFERENCE, MANIFEST = FILES = (
 )
 SUMS = "SHA256SUMS"
 EMBEDDING = "components"  # second output of a graph that has one; a layer of the graph may be called embedding
+RUN_ROWS = 256  # at a time: what a network computes in between takes memory
 MAX_BYTES = 2 * 1024**3
 GOLDEN_TOLERANCE = 1e-5
 
@@ -117,7 +118,13 @@ class Bundle:
     def infer(self, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
         """Inputs of n records -> scores, and the leading components of the model's embedding (n, k); k may be 0."""
         outputs = [port.name for port in self.session.get_outputs() if port.name in (self.manifest.output, EMBEDDING)]
-        found = dict(zip(outputs, self.session.run(outputs, inputs), strict=True))
+        rows = len(next(iter(inputs.values())))
+        starts = range(0, max(rows, 1), RUN_ROWS)
+        parts = [
+            self.session.run(outputs, {name: array[start : start + RUN_ROWS] for name, array in inputs.items()})
+            for start in starts
+        ]
+        found = dict(zip(outputs, map(np.concatenate, zip(*parts, strict=True)), strict=True))
         scores = found[self.manifest.output].astype(np.float64)
         return scores, found.get(EMBEDDING, np.empty((len(scores), 0)))
 

@@ -63,7 +63,7 @@ def infer(source: Source, target: str) -> Draft:
 
 def _other(name: str, raw: list[Any], source: Source) -> Finding:
     """A column that may tell the target: files are features as they are, a table's columns if the model takes such."""
-    if name in source.files or any(isinstance(value, bytes) for value in raw):
+    if name in source.files or (PARSERS and any(isinstance(value, bytes) for value in raw)):
         return Finding(name, {"type": FEATURE_TYPES[0]}, raw)
     if name == FILE and source.path.is_dir():
         return Finding(name, {"type": "id"}, raw)
@@ -158,6 +158,7 @@ def adopt(source: Source) -> Source:
     path = source.path.resolve()
     if path.is_relative_to(Path.cwd()):
         return source.model_copy(update={"path": path.relative_to(Path.cwd())})
+    source = source.model_copy(update={"path": path})  # behind a link the files lie elsewhere
     for file in dict.fromkeys([*([] if path.is_dir() else [source.path]), *files_of(source)]):
         _copy(file, RAW / file.relative_to(source.path.parent))
     return source.model_copy(update={"path": RAW / path.name})

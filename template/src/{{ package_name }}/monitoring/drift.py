@@ -76,13 +76,21 @@ def compare(window: Mapping[str, list[Any]], bundle: Bundle, params: DriftParams
 def tables(window: Mapping[str, list[Any]], bundle: Bundle) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
     """Reference and window as Evidently takes them, and the kind of each column."""
     reference = pq.read_table(bundle.path / REFERENCE)
-    kinds = {field.name: "categorical" if pa.types.is_string(field.type) else "numerical" for field in reference.schema}
     gaps = [None] * len(next(iter(window.values())))  # a log that another model wrote may lack a column
+    kinds = {field.name: kind_of(field, window.get(field.name, gaps)) for field in reference.schema}
     past = pd.DataFrame({name: as_series(reference.column(name).to_pylist(), kind) for name, kind in kinds.items()})
     present = pd.DataFrame({name: as_series(window.get(name, gaps), kind) for name, kind in kinds.items()})
     for name in (name for name, kind in kinds.items() if kind == "categorical"):
         past[name], present[name] = pool_rare(past[name], present[name])
     return past, present, kinds
+
+
+def kind_of(field: pa.Field, values: Sequence[Any]) -> str:
+    """What the reference holds; where it holds nothing, what the window does."""
+    is_text = pa.types.is_string(field.type)
+    if pa.types.is_null(field.type):
+        is_text = any(isinstance(value, str) for value in values)
+    return "categorical" if is_text else "numerical"
 
 
 def limit(past: pd.Series, present: pd.Series, params: DriftParams) -> float:
@@ -132,11 +140,9 @@ def as_series(values: list[Any], kind: str) -> pd.Series:
     return pd.Series(values, dtype="float64")
 
 
-def sampled(columns: dict[str, list[Value]], most: int) -> dict[str, list[Value]]:
-    """At most so many records, drawn at random: describing them can be costly."""
-    rows = len(next(iter(columns.values())))
-    kept = sorted(random.Random(0).sample(range(rows), min(rows, most)))
-    return {name: [values[row] for row in kept] for name, values in columns.items()}
+def sampled(records: Sequence[dict[str, Any]], most: int) -> Iterator[dict[str, Any]]:
+    """At most so many records, drawn at random: reading and describing them can be costly."""
+    return (records[row] for row in sorted(random.Random(0).sample(range(len(records)), min(len(records), most))))
 
 
 def transposed(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
@@ -186,8 +192,8 @@ def _in_scope(raw: Mapping[str, Any], parsers: Mapping[str, Parser], rules: Sequ
 def run(arguments: argparse.Namespace) -> int:
     params, bundle = load_params().drift, Bundle.load(Environment().bundle)
     if arguments.data:
-        raw = islice(file_records(arguments.data, bundle.contract), 20 * params.window_rows)
-        columns = sampled(typed(raw, bundle.contract), params.window_rows)
+        raw = list(islice(file_records(arguments.data, bundle.contract), 20 * params.window_rows))
+        columns = typed(sampled(raw, params.window_rows), bundle.contract)
         rows = len(next(iter(columns.values())))
     else:
         logged = list(prediction_log.read(arguments.log or Environment().prediction_log, params.window_rows))
@@ -205,7 +211,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def main() -> None:
     parser_ = _Arguments(prog="drift", description="Compare a window of records with the training data.")
-    parser_.add_argument("--data", type=Path, help="CSV, Parquet or JSON lines; without it, the prediction log is read")
+    parser_.add_argument("--data", type=Path, help="as make contract takes it; without it, the prediction log is read")
     parser_.add_argument("--log", type=Path, help="a prediction log, or a folder of them")
     parser_.add_argument("--out", type=Path, default=OUT, help="folder for drift.html and drift.json")
     try:

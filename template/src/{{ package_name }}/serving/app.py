@@ -6,11 +6,12 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import Body, FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel, Field, create_model
 
-from .body import bodies_of, record_of
+from .body import JSON, bodies_of, read, record_of
 from .prediction_log import PredictionLog
 from .predictor import Predictor
 from .problems import RESPONSES, OutOfScope, install, pointer_to
@@ -65,13 +66,18 @@ def _add_predict(app: FastAPI, predictor: Predictor, log: PredictionLog) -> None
     @app.post("/predict", response_model=answer_type, responses=RESPONSES, openapi_extra=bodies, tags=["predict"])
     async def predict(request: Request) -> JSONResponse:
         """Predict one record, given as the source has it."""
-        return JSONResponse(answer([await record_of(request, predictor)], [])[0])
+        body, content_type = await read(request), request.headers.get("content-type", JSON)
+
+        def work() -> dict[str, Any]:
+            return answer([record_of(content_type, body, predictor)], [])[0]
+
+        return JSONResponse(await run_in_threadpool(work))  # other requests go on, /health among them
 
     @app.post("/predict/batch", response_model=answers_type, responses=RESPONSES, tags=["predict"])
     async def predict_batch(batch: Annotated[batch_type, Body(openapi_examples=several)]) -> JSONResponse:
         """Predict several records: all of them, or none when one is refused."""
         records: list[BaseModel] = getattr(batch, "records")  # noqa: B009 - the class is made above
-        return JSONResponse({"predictions": answer(records, ["records"])})
+        return JSONResponse({"predictions": await run_in_threadpool(answer, records, ["records"])})
 
 
 def _add_state(app: FastAPI, predictor: Predictor, log: PredictionLog) -> None:

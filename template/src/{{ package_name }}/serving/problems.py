@@ -42,7 +42,12 @@ class OutOfScope(Exception):
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {"description": title, "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}}
-    for status, title in ((400, "Not JSON"), (422, "Does not fit the contract"))
+    for status, title in (
+        (400, "Not JSON"),
+        (413, "Too large"),
+        (415, "Not a body that is taken"),
+        (422, "Does not fit the contract"),
+    )
 }
 
 

@@ -20,8 +20,9 @@ from PIL import Image, ImageOps
 from .contract import Contract, ContractError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
+MEDIA_TYPES = tuple(f"image/{form.lower()}" for form in FORMATS)
 ALLOWED = f"allowed are {', '.join(FORMATS)} files"
-MAX_PIXELS = 50_000_000  # some 150 MB once decoded; the header tells, before any memory is taken
+MAX_PIXELS = 24_000_000  # up to 350 MB while it is decoded; the header tells, before any memory is taken
 MAX_BYTES = 100_000_000
 DEEP = ("I;16", "I;16B", "I;16L", "I;16N")
 NEUTRAL = 127  # grey of what a picture does not fill, and of a picture that is missing

@@ -76,10 +76,8 @@ def export(model: Pipeline, inputs: Inputs, path: Path) -> str:
     Raises:
         ValueError: naming an estimator that cannot be exported, and those that can.
     """
-    if len(model) == 1:
-        graph = _convert(model[0], preprocessing.graph_input(inputs), {})
-    else:
-        graph = _convert_steps(model, inputs)
+    bare = len(model) == 1
+    graph = _convert(model[0], preprocessing.graph_input(inputs)) if bare else _convert_steps(model, inputs)
     path.write_bytes(graph.SerializeToString())
     return OUTPUT
 
@@ -87,15 +85,22 @@ def export(model: Pipeline, inputs: Inputs, path: Path) -> str:
 def _convert_steps(model: Pipeline, inputs: Inputs) -> onnx.ModelProto:
     """The steps, then the estimator on what they give, and beside it that matrix's projection."""
     features = model[:-1].transform(preprocessing.matrix(inputs))
-    first = _convert(model[:-1], preprocessing.graph_input(inputs), preprocessing.graph_options(model[:-1]))
+    first = _convert(model[:-1], preprocessing.graph_input(inputs))
     first = add_prefix(first, "steps_", rename_inputs=False)  # both parts call a node Cast, a matrix coef
-    second = _convert(model[-1], [("transformed", FloatTensorType([None, features.shape[1]]))], {})
+    second = _convert(model[-1], [("transformed", FloatTensorType([None, features.shape[1]]))])
     given = first.graph.output[0].name
     whole = merge_models(first, second, io_map=[(given, "transformed")], outputs=[OUTPUT])
-    svd = TruncatedSVD(min(COMPONENTS, features.shape[1] - 1), random_state=0).fit(features)
-    _project(whole.graph, given, svd.components_.T.astype(np.float32))
+    _project(whole.graph, given, _directions(features).astype(np.float32))
     onnx.checker.check_model(whole)
     return whole
+
+
+def _directions(features: Any) -> np.ndarray:
+    """The leading components of a matrix (n, width), dense or sparse: (width, k)."""
+    width = features.shape[1]
+    if width == 1:
+        return np.eye(1)
+    return TruncatedSVD(min(COMPONENTS, width - 1), random_state=0).fit(features).components_.T
 
 
 def _project(graph: onnx.GraphProto, matrix: str, directions: np.ndarray) -> None:
@@ -106,9 +111,9 @@ def _project(graph: onnx.GraphProto, matrix: str, directions: np.ndarray) -> Non
     graph.output.append(onnx.helper.make_tensor_value_info(EMBEDDING, onnx.TensorProto.FLOAT, shape))
 
 
-def _convert(part: Any, graph_input: list[tuple[str, Any]], options: dict[Any, Any]) -> onnx.ModelProto:
+def _convert(part: Any, graph_input: list[tuple[str, Any]]) -> onnx.ModelProto:
     classifies = hasattr(part, "classes_") and not isinstance(part, Pipeline)
-    options = options | ({id(part): {"zipmap": False}} if classifies else {})
+    options = {id(part): {"zipmap": False}} if classifies else None
     try:
         return to_onnx(part, initial_types=graph_input, options=options, target_opset=OPSET)
     except (MissingConverter, MissingShapeCalculator):

@@ -19,7 +19,7 @@ Inputs = dict[str, np.ndarray]  # graph input name -> array
 
 FEATURE_TYPES: tuple[Type, ...] = ("image",)
 PARSERS: Mapping[Type, Callable[[Any], Any]] = {"image": image.parse}
-MEDIA_TYPES: tuple[str, ...] = ("image/png", "image/jpeg")
+MEDIA_TYPES = image.MEDIA_TYPES
 
 DIRECTIONS = 9
 BLOCK = 2  # cells an edge that are brought to one scale together

@@ -32,8 +32,3 @@ def matrix(inputs: Inputs) -> np.ndarray:
 
 def graph_input(inputs: Inputs) -> list[tuple[str, Any]]:
     return [("features", FloatTensorType([None, inputs["features"].shape[1]]))]
-
-
-def graph_options(steps: list[Any]) -> dict[int, Any]:
-    """Conversion needs no options here."""
-    return {}

@@ -72,8 +72,3 @@ def matrix(inputs: Inputs) -> np.ndarray:
 def graph_input(inputs: Inputs) -> list[tuple[str, Any]]:
     """Name and type of the graph's input, for skl2onnx."""
     return [("text", StringTensorType([None, 1]))]
-
-
-def graph_options(steps: Any) -> dict[Any, Any]:
-    """How skl2onnx shall convert the steps: as they are, since ASCII leaves nothing to a locale."""
-    return {}

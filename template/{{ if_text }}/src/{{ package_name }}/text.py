@@ -1,6 +1,6 @@
 """What a text is: how it is read, normalised, cut into words and described, whichever model reads it.
 
-Texts may be of any language and script. Nothing here knows about models, files or HTTP.
+Texts may be of any language and script. Nothing here knows about models or HTTP.
 """
 
 import math
@@ -8,6 +8,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -24,13 +25,15 @@ SCRIPTS = {"cjk": "han", "hiragana": "kana", "katakana": "kana"}  # others go by
 
 
 def parse(raw: Any) -> str | None:
-    """A text as it came, or None when it is missing or blank; bytes are read as UTF-8.
+    """A text as it came, or None when it is missing or blank; bytes and files are read as UTF-8.
 
     Raises:
         ValueError: what is given is no text, not Unicode or too long.
     """
     if raw is None or (isinstance(raw, float) and math.isnan(raw)):
         return None
+    if isinstance(raw, Path):
+        raw = _read(raw)
     if isinstance(raw, bytes):
         raw = _decode(raw)
     if not isinstance(raw, str):
@@ -39,6 +42,14 @@ def parse(raw: Any) -> str | None:
         raise ValueError(f"the text has {len(raw):,} characters, {LIMIT:,} are allowed: shorten it")
     _check_storable(raw)
     return raw if raw.strip() else None
+
+
+def _read(path: Path) -> bytes:
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file")
+    if path.stat().st_size > 4 * LIMIT:  # bytes of the longest characters
+        raise ValueError(f"{path}: has {path.stat().st_size:,} bytes, a text may have {LIMIT:,} characters: shorten it")
+    return path.read_bytes()
 
 
 def _check_storable(text: str) -> None:

@@ -13,6 +13,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
+from . import network, networks, objective, training
 from .bundle import EMBEDDING
 from .contract import mistakes_of
 from .modality import Encoder, Inputs
@@ -22,7 +23,7 @@ from .objective import Objective, outputs
 from .pipeline.watch import Watch
 from .settings import ParamsError
 from .task import Decision
-from .training import Batches, Trainer, Training, device_of, fingerprint_of, score_of
+from .training import SCORED_ROWS, Batches, Trainer, Training, device_of, fingerprint_of, score_of
 
 LINEAR_BASELINE = "linear"
 LIBRARIES = ("torch",)
@@ -36,6 +37,7 @@ torch.backends.cudnn.allow_tf32 = False  # scores agree with the exported graph;
 class Model:
     """A network and how it shall be trained."""
 
+    description: str
     network: Network
     training: Training
     decision: Decision
@@ -72,23 +74,27 @@ def build(
     own = {key: value for key, value in hyperparameters.items() if key not in shared}
     torch.manual_seed(seed)
     try:
-        training = Training.model_validate(shared)
+        how = Training.model_validate(shared)
         inspect.signature(NETWORKS[name]).bind(encoder, outputs(decision), **own)
-        network = NETWORKS[name](encoder, outputs(decision), **own)
+        built = NETWORKS[name](encoder, outputs(decision), **own)
     except ValidationError as error:
         raise ParamsError(f"params.yaml: model.candidates.{name}: {'; '.join(mistakes_of(error))}") from None
     except (TypeError, ValueError) as error:
         raise ParamsError(f"params.yaml: model.candidates.{name}: {error}") from None
-    return Model(network, training, decision, class_weight, seed)
+    return Model(f"{name} {sorted(own.items())}", built, how, decision, class_weight, seed)
 
 
 def fit(model: Model, inputs: Inputs, y: np.ndarray, watch: Watch) -> Fitted:
     """Train on inputs of n records and targets (n,), as long as the watched metric gets better."""
-    objective = Objective(model.decision, y, model.class_weight)
+    judged_by = Objective(model.decision, y, model.class_weight)
     array, held_out = _only(inputs), _only(watch.inputs)
     batches = Batches(array, y, model.training, device_of(model.training), model.seed)
-    fingerprint = fingerprint_of(f"{model.network} {model.training!r} {model.class_weight} {model.seed}", array, y)
-    trainer = Trainer(model.network, objective, model.training, len(batches))
+    fingerprint = fingerprint_of(
+        f"{model.description} {model.training!r} {model.class_weight} {model.seed} {watch.metric} {_code()}",
+        *(array, y, held_out),
+        *(value.cpu().numpy() for value in model.network.state_dict().values()),  # random or pretrained
+    )
+    trainer = Trainer(model.network, judged_by, model.training, len(batches))
     trainer.run(batches, held_out, watch, fingerprint)
     return Fitted(trainer.network, trainer.objective, trainer.device)
 
@@ -131,7 +137,7 @@ class Graph(nn.Module):
         super().__init__()
         self.network, self.objective = network, objective
         with torch.inference_mode():
-            hidden = network.hidden(rows)
+            hidden = torch.cat([network.hidden(part) for part in rows.split(SCORED_ROWS)])
             mean = hidden.mean(dim=0)
             directions = torch.linalg.svd(hidden - mean, full_matrices=False).Vh[:COMPONENTS].T
         self.register_buffer("mean", mean.clone())
@@ -143,6 +149,12 @@ class Graph(nn.Module):
         hidden = self.network.hidden(x)
         scores = self.objective(self.network.head(hidden))
         return (scores, (hidden - self.mean) @ self.directions) if COMPONENTS else (scores,)
+
+
+def _code() -> str:
+    """The source on which trained weights depend: weights of other code are another run's."""
+    modules = (training, network, networks, objective)
+    return "".join(inspect.getsource(module) for module in modules)
 
 
 def _only(inputs: Inputs) -> np.ndarray:

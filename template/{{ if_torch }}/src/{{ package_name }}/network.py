@@ -3,6 +3,14 @@
 from torch import Tensor, nn
 
 
+def linear(before: int, after: int) -> nn.Linear:
+    """A linear layer (Glorot and Bengio, 2010), whose outputs vary as much as its inputs."""
+    layer = nn.Linear(before, after)
+    nn.init.xavier_uniform_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
 class Network(nn.Module):
     """A subclass sets `head`, a linear layer from its embedding to the outputs, and says how to get the embedding."""
 

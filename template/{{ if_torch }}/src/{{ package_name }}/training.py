@@ -23,10 +23,11 @@ from tqdm import tqdm
 from .network import Network
 from .objective import Objective
 from .pipeline.watch import Watch
+from .settings import ParamsError
 
 LAST, BEST = "last.pt", "best.safetensors"
 FREE_SHARE = 0.5  # of the device's memory that data may take, to leave room for the network
-SCORED_ROWS = 1_024  # scored at a time
+SCORED_ROWS = 128  # at a time where no gradients are kept
 
 
 class Training(BaseModel):
@@ -43,7 +44,7 @@ class Training(BaseModel):
     warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the learning rate rises")
     clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
     patience: int = Field(8, ge=1, description="epochs without a better metric on held-out records before it stops")
-    device: str = Field("auto", description="auto: the GPU when there is one; or cpu, cuda, cuda:1, ...")
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto: the GPU when there is one")
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     compile: bool = Field(False, description="torch.compile: a slow start, then faster steps")
     channels_last: bool = Field(False, description="memory format of images: faster convolutions on a GPU")
@@ -52,11 +53,13 @@ class Training(BaseModel):
 
 
 def device_of(training: Training) -> torch.device:
-    if training.device != "auto":
-        return torch.device(training.device)
-    if not torch.cuda.is_available():
+    """Of several GPUs, each process of a machine has its own."""
+    asked = training.device
+    if asked == "cpu" or (asked == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
-    return torch.device("cuda", distributed.get_node_local_rank(0))
+    return (
+        torch.device("cuda", distributed.get_node_local_rank(0)) if asked in ("auto", "cuda") else torch.device(asked)
+    )
 
 
 class Records(Dataset[tuple[Tensor, Tensor]]):
@@ -82,7 +85,8 @@ class Batches:
         self.size = min(training.batch_size, self.rows)
         self.world, self.rank = _world_and_rank()
         if self.size % self.world:
-            raise ValueError(f"a batch of {self.size} records cannot be shared evenly by {self.world} processes")
+            shared = f"a batch of {self.size} records cannot be shared evenly by {self.world} processes"
+            raise ParamsError(f"params.yaml: batch_size: {shared}")
         self.resident = fits(inputs.nbytes, device) if training.resident is None else training.resident
         if self.resident:
             self.records.to(device)
@@ -144,7 +148,7 @@ class Trainer:
         with bar:
             while not self.finished:
                 self.losses.append(self.learn(batches))
-                value = watch.judge(score_of(self.network, self.objective, held_out, self.device))
+                value = self.agreed(watch.judge(score_of(self.network, self.objective, held_out, self.device)))
                 if self.note(watch.sign * value):
                     best = _copy(self.network)
                 bar.set_postfix({"loss": self.losses[-1], watch.metric: value})
@@ -179,6 +183,14 @@ class Trainer:
         self.optimizer.step()
         self.by_step.step()
         return loss.detach()
+
+    def agreed(self, value: float) -> float:
+        """The first process's value: batch statistics, and so scores, may differ between processes."""
+        if _world_and_rank()[0] == 1:
+            return value
+        shared = torch.tensor(value, dtype=torch.float64, device=self.device)
+        distributed.broadcast(shared, 0)
+        return shared.item()
 
     def note(self, quality: float) -> bool:
         """Whether this epoch is the best so far; higher is better."""
@@ -254,7 +266,7 @@ def _parallel(network: nn.Module, device: torch.device) -> nn.Module:
         return network
     if device.type == "cuda":
         network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
-    return DistributedDataParallel(network)
+    return DistributedDataParallel(network, find_unused_parameters=True)  # a pretrained one may have such
 
 
 def _optimizer(network: nn.Module, training: Training) -> torch.optim.Optimizer:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .modality import Encoder
-from .network import Network
+from .network import Network, linear
 
 COMPONENTS = 4  # of the embedding, for drift
 
@@ -64,7 +64,7 @@ class Linear(ImageNetwork):
 
     def __init__(self, encoder: Encoder, outputs: int, **augmentation: float) -> None:
         super().__init__(encoder, **augmentation)
-        self.head = _linear(encoder.channels * encoder.params.size**2, outputs)
+        self.head = linear(encoder.channels * encoder.params.size**2, outputs)
 
     def hidden(self, x: Tensor) -> Tensor:
         return self.scaled(x).flatten(1)
@@ -99,7 +99,7 @@ class ResNet(ImageNetwork):
             before = after
         self.body = nn.Sequential(*layers)
         self.dropout = nn.Dropout(dropout)
-        self.head = _linear(before, outputs)
+        self.head = linear(before, outputs)
 
     def hidden(self, x: Tensor) -> Tensor:
         return self.dropout(self.body(self.stem(self.scaled(x))).mean(dim=(2, 3)))
@@ -153,7 +153,7 @@ class Pretrained(ImageNetwork):
         with torch.inference_mode():
             blank = torch.zeros(1, encoder.channels, self.size, self.size)
             width = self.backbone(blank).pooler_output.flatten(1).shape[1]
-        self.head = _linear(width, outputs)
+        self.head = linear(width, outputs)
 
     def train(self, mode: bool = True) -> "Pretrained":
         """A frozen backbone keeps the statistics of its batch norms."""
@@ -183,13 +183,6 @@ def _convolution(before: int, after: int, stride: int = 1, kernel: int = 3) -> n
     """Without bias: the batch norm that follows has one."""
     layer = nn.Conv2d(before, after, kernel, stride, padding=kernel // 2, bias=False)
     nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
-    return layer
-
-
-def _linear(before: int, after: int) -> nn.Linear:
-    layer = nn.Linear(before, after)
-    nn.init.xavier_uniform_(layer.weight)
-    nn.init.zeros_(layer.bias)
     return layer
 
 

@@ -19,7 +19,7 @@ class Objective(nn.Module):
     def __init__(self, decision: Decision, y: np.ndarray, class_weight: str | None) -> None:
         super().__init__()
         self.register_buffer("mean", torch.tensor(y.mean(), dtype=torch.float32))
-        self.register_buffer("spread", torch.tensor(y.std(), dtype=torch.float32))
+        self.register_buffer("spread", torch.tensor(y.std() or 1.0, dtype=torch.float32))
         self.mean: Tensor
         self.spread: Tensor
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .modality import Encoder, OneHot
-from .network import Network
+from .network import Network, linear
 
 COMPONENTS = 0  # of the embedding, for drift: columns by themselves tell more
 
@@ -16,8 +16,7 @@ class Linear(Network):
 
     def __init__(self, encoder: Encoder, outputs: int) -> None:
         super().__init__()
-        self.head = nn.Linear(len(encoder.names), outputs)
-        nn.init.xavier_uniform_(self.head.weight)
+        self.head = linear(len(encoder.names), outputs)
 
     def hidden(self, x: Tensor) -> Tensor:
         return x
@@ -35,8 +34,7 @@ class Perceptron(Network):
         widths = [self.embed.width] + [width] * depth
         layers = [layer for size in zip(widths, widths[1:], strict=False) for layer in _layer(*size, dropout)]
         self.body = nn.Sequential(*layers)
-        self.head = nn.Linear(widths[-1], outputs)
-        nn.init.xavier_uniform_(self.head.weight)
+        self.head = linear(widths[-1], outputs)
 
     def hidden(self, x: Tensor) -> Tensor:
         return self.body(self.embed(x))

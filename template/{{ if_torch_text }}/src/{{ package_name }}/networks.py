@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from .modality import Encoder
-from .network import Network
+from .network import Network, linear
 
 COMPONENTS = 4  # of the embedding, for drift
 
@@ -61,7 +61,7 @@ class Linear(TextNetwork):
     def __init__(self, encoder: Encoder, outputs: int, size: int = 64, **augmentation: float) -> None:
         super().__init__(encoder, **augmentation)
         self.embed = _embedding(encoder, size)
-        self.head = _linear(size, outputs)
+        self.head = linear(size, outputs)
 
     def hidden(self, x: Tensor) -> Tensor:
         return _mean(self.embed(x), self.present(x))
@@ -93,7 +93,7 @@ class Convolutional(TextNetwork):
         for convolution in windows:
             nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
         self.dropout = nn.Dropout(dropout)
-        self.head = _linear(filters * len(widths), outputs)
+        self.head = linear(filters * len(widths), outputs)
 
     def hidden(self, x: Tensor) -> Tensor:
         vectors = self.dropout(self.embed(x)).transpose(1, 2)
@@ -124,7 +124,7 @@ class Recurrent(TextNetwork):
             else:
                 nn.init.orthogonal_(weights) if "_hh_" in name else nn.init.xavier_uniform_(weights)
         self.dropout = nn.Dropout(dropout)
-        self.head = _linear(2 * units, outputs)
+        self.head = linear(2 * units, outputs)
 
     def hidden(self, x: Tensor) -> Tensor:
         present = self.present(x)
@@ -159,7 +159,7 @@ class Transformer(TextNetwork):
         self.layers = nn.ModuleList([AttentionLayer(size, heads, dropout) for _ in range(depth)])
         self.norm = nn.LayerNorm(size)
         self.dropout = nn.Dropout(dropout)
-        self.head = _linear(size, outputs)
+        self.head = linear(size, outputs)
 
     def hidden(self, x: Tensor) -> Tensor:
         present = self.present(x)
@@ -180,8 +180,8 @@ class AttentionLayer(nn.Module):
         super().__init__()
         self.heads = heads
         self.before, self.between = nn.LayerNorm(size), nn.LayerNorm(size)
-        self.looks, self.joins = _linear(size, 3 * size), _linear(size, size)
-        self.thinks = nn.Sequential(_linear(size, 4 * size), nn.GELU(), nn.Dropout(dropout), _linear(4 * size, size))
+        self.looks, self.joins = linear(size, 3 * size), linear(size, size)
+        self.thinks = nn.Sequential(linear(size, 4 * size), nn.GELU(), nn.Dropout(dropout), linear(4 * size, size))
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, vectors: Tensor, present: Tensor) -> Tensor:
@@ -215,7 +215,7 @@ class Pretrained(TextNetwork):
         self.frozen = frozen
         self.backbone = _load(model, encoder).requires_grad_(not frozen)
         self.dropout = nn.Dropout(dropout)
-        self.head = _linear(self.backbone.config.hidden_size, outputs)
+        self.head = linear(self.backbone.config.hidden_size, outputs)
 
     def train(self, mode: bool = True) -> "Pretrained":
         """A frozen model does not drop out either."""
@@ -259,13 +259,6 @@ def _embedding(encoder: Encoder, size: int) -> nn.Embedding:
     with torch.no_grad():
         embedding.weight[encoder.padding] = 0
     return embedding
-
-
-def _linear(before: int, after: int) -> nn.Linear:
-    linear = nn.Linear(before, after)
-    nn.init.xavier_uniform_(linear.weight)
-    nn.init.zeros_(linear.bias)
-    return linear
 
 
 NETWORKS: dict[str, Callable[..., Network]] = {

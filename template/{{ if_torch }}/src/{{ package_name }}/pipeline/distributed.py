@@ -4,7 +4,6 @@ Each process takes its share of every batch. What they leave is the checkpoints 
 `train` then takes up instead of training anew.
 """
 
-import torch
 from torch import distributed as processes
 
 from . import command
@@ -12,7 +11,7 @@ from .train import fit_candidates, prepare
 
 
 def distributed() -> None:
-    processes.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    processes.init_process_group()  # of each kind of device its own backend
     try:
         fit_candidates(prepare())
         if processes.get_rank() == 0:
