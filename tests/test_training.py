@@ -129,6 +129,20 @@ def test_every_schedule_and_optimizer_learns(trained_network: Path, schedule: st
     assert curve[-1] < curve[0]
 
 
+def test_hopeless_trials_are_ended_early(trained_network: Path) -> None:
+    project = trained_network
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    params["tune"] |= {"trials": 8}
+    params["model"]["shared"] |= {"epochs": 10, "patience": 10}
+    params["model"]["candidates"] = {"perceptron": {"learning_rate": {"choices": [0.003, 1e-7]}}}
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    run(project, "python", "-m", "customer_model.pipeline.tune")
+    trials = json.loads((project / "artifacts/tuning.json").read_text())["candidates"]["perceptron"]["trials"]
+    early = {trial["hyperparameters"]["learning_rate"] for trial in trials if trial["ended_early"]}
+    assert early == {1e-7}, trials
+    assert len(trials) == 8
+
+
 def test_a_wrong_hyperparameter_is_named(trained_network: Path) -> None:
     project = trained_network
     set_shared(project, schedule="sometimes")

@@ -158,7 +158,14 @@ def summary(study: optuna.Study, space: Mapping[str, Any]) -> dict[str, Any]:
         "hyperparameters": fixed | best.params,
         "score": best.value,
         "spread": best.user_attrs["spread"],
-        "trials": [{"hyperparameters": trial.params, "score": trial.value} for trial in study.trials],
+        "trials": [
+            {
+                "hyperparameters": trial.params,
+                "score": trial.value,
+                "ended_early": trial.state is optuna.trial.TrialState.PRUNED,
+            }
+            for trial in study.trials
+        ],
     }
 
 
