@@ -13,7 +13,8 @@ features = generator.normal(size=(400, 6)).astype(np.float32)
 signal = features[:, 0] + features[:, 1] * features[:, 2]
 y = signal if sys.argv[1] == "regression" else np.digitize(signal, [-1, 1])
 for name in ESTIMATORS:
-    fitted = model.fit(model.build(name, {}, None, seed=0), {"features": features}, y)
+    built = model.build(name, {}, encoder=None, decision=None, class_weight=None, seed=0)
+    fitted = model.fit(built, {"features": features}, y, watch=None)
     output = model.export(fitted, {"features": features}, pathlib.Path(sys.argv[2]))
     found = onnxruntime.InferenceSession(sys.argv[2]).run([output], {"features": features})[0]
     error = np.abs(found - model.score(fitted, {"features": features})).max() / (1 if found.shape[1] > 1 else y.std())
@@ -24,10 +25,11 @@ for name in ESTIMATORS:
 REFUSED = """
 import pathlib, sys
 import numpy as np
+from sklearn.pipeline import make_pipeline
 from sklearn.semi_supervised import LabelSpreading
 from customer_model import model
 features = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
-fitted = LabelSpreading().fit(features, features[:, 0] > 0)
+fitted = make_pipeline(LabelSpreading()).fit(features, features[:, 0] > 0)
 try:
     model.export(fitted, {"features": features}, pathlib.Path(sys.argv[1]))
 except ValueError as error:
