@@ -45,6 +45,7 @@ def variant_name(variant: Mapping[str, str]) -> str:
 
 
 DEFAULTS = {"task": "classification", "modality": "tabular", "framework": "sklearn", "accelerator": "cpu"}
+UNTOUCHED = {"PYTHONDONTWRITEBYTECODE": "1"}  # for programs that run in a rendered project which tests share
 GRID = ROOT / ".cache/matrix.md"
 
 Render = Callable[..., Path]

@@ -1,7 +1,7 @@
 """Every estimator that params.yaml can name is exported faithfully; one that has no export is refused by name."""
 
 import pytest
-from conftest import TASKS, Render, run
+from conftest import TASKS, UNTOUCHED, Render, run
 
 PARITY = """
 import pathlib, sys
@@ -39,12 +39,13 @@ except ValueError as error:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_every_candidate_is_exported_faithfully(render: Render, task: str, tmp_path) -> None:
-    shown = run(render(task=task), "python", "-W", "ignore", "-c", PARITY, task, str(tmp_path / "model.onnx")).stdout
+    program = ("python", "-W", "ignore", "-c", PARITY, task, str(tmp_path / "model.onnx"))
+    shown = run(render(task=task), *program, **UNTOUCHED).stdout
     assert [line.split()[0] for line in shown.splitlines()] == ["linear", "forest", "boosting", "svm", "stack"]
 
 
 def test_an_estimator_without_export_is_refused_by_name(render: Render, tmp_path) -> None:
-    shown = run(render(), "python", "-c", REFUSED, str(tmp_path / "model.onnx")).stdout
+    shown = run(render(), "python", "-c", REFUSED, str(tmp_path / "model.onnx"), **UNTOUCHED).stdout
     assert "LabelSpreading cannot be exported to ONNX" in shown
     assert "linear, forest, boosting" in shown
 
@@ -65,4 +66,4 @@ except ValidationError as error:
     + [("regression", "balanced", "must be null")],
 )
 def test_class_weights_without_effect_are_refused(render: Render, task: str, weight: str, said: str) -> None:
-    assert said in run(render(task=task), "python", "-c", WEIGHTS, weight).stdout
+    assert said in run(render(task=task), "python", "-c", WEIGHTS, weight, **UNTOUCHED).stdout
