@@ -143,6 +143,24 @@ def test_hopeless_trials_are_ended_early(trained_network: Path) -> None:
     assert len(trials) == 8
 
 
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_pretrained_network_is_taken_from_a_folder(trained_copy: Render, frozen: bool) -> None:
+    """A tiny ResNet stands in for one of a hub: it is loaded, trained, exported, and as good in the bundle."""
+    from transformers import ResNetConfig, ResNetModel
+
+    project = trained_copy(task="classification", modality="image", framework="torch")
+    config = ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic")
+    ResNetModel(config).save_pretrained(project / "backbone")
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    knobs = {"model": "backbone", "frozen": frozen, "epochs": 2, "batch_size": 64}
+    params["model"] |= {"shared": {}, "candidates": {"pretrained": knobs}}
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    tuning = {"metric": "accuracy", "candidates": {"pretrained": {"hyperparameters": knobs}}}
+    (project / "artifacts/tuning.json").write_text(json.dumps(tuning))
+    assert "pretrained is best of 2" in run(project, *TRAIN).stdout
+    assert json.loads((project / "artifacts/training.json").read_text())["parity"] <= 1e-5
+
+
 def test_a_wrong_hyperparameter_is_named(trained_network: Path) -> None:
     project = trained_network
     set_shared(project, schedule="sometimes")
