@@ -161,6 +161,28 @@ def test_a_pretrained_network_is_taken_from_a_folder(trained_copy: Render, froze
     assert json.loads((project / "artifacts/training.json").read_text())["parity"] <= 1e-5
 
 
+def test_a_pretrained_text_model_brings_its_own_tokenizer(trained_copy: Render) -> None:
+    """A tiny BERT stands in for one of a hub."""
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    project = trained_copy(task="classification", modality="text", framework="torch")
+    letters = [chr(code) for code in range(97, 123)]
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters)]
+    (project / "vocab.txt").write_text("\n".join(words))
+    BertTokenizerFast(vocab=str(project / "vocab.txt")).save_pretrained(project / "bert")
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    BertModel(BertConfig(vocab_size=len(words), **sizes)).save_pretrained(project / "bert")
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    knobs = {"model": "bert", "epochs": 1, "batch_size": 128}
+    params["features"] |= {"tokenizer": "bert"}
+    params["model"] |= {"shared": {}, "candidates": {"pretrained": knobs}}
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    tuning = {"metric": "f1", "candidates": {"pretrained": {"hyperparameters": knobs}}}
+    (project / "artifacts/tuning.json").write_text(json.dumps(tuning))
+    assert "pretrained is best of 2" in run(project, *TRAIN).stdout
+    assert json.loads((project / "artifacts/training.json").read_text())["parity"] <= 1e-5
+
+
 def test_a_wrong_hyperparameter_is_named(trained_network: Path) -> None:
     project = trained_network
     set_shared(project, schedule="sometimes")
