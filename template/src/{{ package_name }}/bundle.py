@@ -15,6 +15,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -115,16 +116,20 @@ class Bundle:
     def run(self, inputs: Inputs) -> np.ndarray:
         return self.infer(inputs)[0]
 
+    @cached_property
+    def outputs(self) -> list[str]:
+        """Those of the graph that are asked for: the scores, and the embedding where there is one."""
+        return [port.name for port in self.session.get_outputs() if port.name in (self.manifest.output, EMBEDDING)]
+
     def infer(self, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
         """Inputs of n records -> scores, and the leading components of the model's embedding (n, k); k may be 0."""
-        outputs = [port.name for port in self.session.get_outputs() if port.name in (self.manifest.output, EMBEDDING)]
         rows = len(next(iter(inputs.values())))
         starts = range(0, max(rows, 1), RUN_ROWS)
         parts = [
-            self.session.run(outputs, {name: array[start : start + RUN_ROWS] for name, array in inputs.items()})
+            self.session.run(self.outputs, {name: array[start : start + RUN_ROWS] for name, array in inputs.items()})
             for start in starts
         ]
-        found = dict(zip(outputs, map(np.concatenate, zip(*parts, strict=True)), strict=True))
+        found = dict(zip(self.outputs, map(np.concatenate, zip(*parts, strict=True)), strict=True))
         scores = found[self.manifest.output].astype(np.float64)
         return scores, found.get(EMBEDDING, np.empty((len(scores), 0)))
 

@@ -20,9 +20,9 @@ from ..contract import Contract
 from ..modality import Encoder, Inputs
 from ..records import to_raw
 from ..settings import PARAMS, Params, load_params
-from ..task import HIGHER_IS_BETTER, Decision, baseline_scores, encode_target, fit_decision, measure, new_decision
+from ..task import Decision, baseline_scores, encode_target, fit_decision, measure, new_decision
 from . import PipelineError, command
-from .metric import primary_metric, watch
+from .metric import primary_metric, sign, watch
 from .table import columns_of, read_part, target_of, write
 
 GOLDEN_RECORDS = 5
@@ -54,7 +54,7 @@ def train() -> None:
         name: measure(truth, found, material.decision, contract.costs, params.evaluation.precision_at)
         for name, found in scores.items()
     }
-    chosen = best(measured, primary_metric(contract), params)
+    chosen = best(measured, contract, params)
 
     decision = fit_decision(material.decision, truth, scores[chosen], contract.costs, params.evaluation.coverage)
     bundle = export(fitted[chosen], decision, material)
@@ -97,10 +97,10 @@ def fit_candidates(material: Material) -> dict[str, Any]:
     return fitted
 
 
-def best(measured: dict[str, dict[str, float]], metric: str, params: Params) -> str:
+def best(measured: dict[str, dict[str, float]], contract: Contract, params: Params) -> str:
     """The candidate with the best primary metric on validation; baselines do not compete."""
-    sign = 1 if HIGHER_IS_BETTER[metric] else -1
-    return max(params.model.candidates, key=lambda name: sign * measured[name][metric])
+    metric = primary_metric(contract)
+    return max(params.model.candidates, key=lambda name: sign(contract) * measured[name][metric])
 
 
 def export(estimator: Any, decision: Decision, material: Material) -> Bundle:
