@@ -88,6 +88,10 @@ class Environment(BaseSettings):
     host: str = "127.0.0.1"
     port: int = 8000
     bundle: Path = Path("artifacts/bundle")
+    challenger_bundle: Path | None = None
+    challenger_share: float = Field(0.0, ge=0, le=1, description="of the traffic; 0: it sees all, and answers none")
+    max_body_bytes: int = Field(32 * 1024**2, ge=1)
+    max_rows: int = Field(1_000, ge=1, description="records of one request")
     prediction_log: Path = Path("artifacts/predictions.db")
     mlflow_tracking_uri: str = "sqlite:///mlflow.db"
     pii_key: SecretStr = SecretStr("")
