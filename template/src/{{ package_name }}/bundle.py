@@ -137,9 +137,10 @@ class Bundle:
 
     def describe(self, columns: Columns, embedding: np.ndarray | None = None) -> dict[str, list[Any]]:
         """What drift looks at, column by column: `embedding` is what `infer` gave for these records."""
-        if embedding is None:
+        if embedding is None and EMBEDDING in self.outputs:
             embedding = self.infer(self.encoder.encode(columns))[1]
-        components = {f"embedding {place + 1}": part.tolist() for place, part in enumerate(embedding.T)}
+        parts = () if embedding is None else embedding.T
+        components = {f"embedding {place + 1}": part.tolist() for place, part in enumerate(parts)}
         return self.encoder.describe(columns, self.contract) | components
 
 
