@@ -1,22 +1,34 @@
 """The HTTP routes. They translate between HTTP and the predictor, and hold no knowledge of the model."""
 
+import json
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import Body, FastAPI, Request
+from fastapi import Body, FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel, Field, create_model
 
 from .body import JSON, bodies_of, read, record_of
-from .prediction_log import PredictionLog
+from .database import moment
+from .feedback import RETRY_AFTER, add_feedback
+from .prediction_log import LogUnavailable, PredictionLog
 from .predictor import Predictor
 from .problems import RESPONSES, OutOfScope, install, pointer_to
 
 MAX_BATCH = 1_000
+DURABLE_S = 10.0  # how long an answer may wait for the prediction log
+
+
+class Answered(list[dict[str, Any]]):
+    """The predictions of one request, as the log takes them."""
+
+    def rows(self) -> list[dict[str, Any]]:
+        return self
 
 
 def create_app(predictor: Predictor, log: PredictionLog) -> FastAPI:
@@ -37,8 +49,14 @@ def create_app(predictor: Predictor, log: PredictionLog) -> FastAPI:
     )
     install(app)
     _add_predict(app, predictor, log)
+    classes = predictor.bundle.decision.model_dump().get("classes", ())
+    add_feedback(app, log, predictor.contract, classes)
     _add_state(app, predictor, log)
     return app
+
+
+def _json(content: dict[str, Any]) -> str:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"), default=datetime.isoformat)
 
 
 def _add_predict(app: FastAPI, predictor: Predictor, log: PredictionLog) -> None:
@@ -55,10 +73,27 @@ def _add_predict(app: FastAPI, predictor: Predictor, log: PredictionLog) -> None
             if reason := predictor.refusal(record):
                 raise OutOfScope(pointer_to([*place, number] if place else []), reason)
         answers, described = predictor.predict_described(records)
+        answered, now = Answered(), moment()
         for found, description in zip(answers, described, strict=True):
             found |= {"prediction_id": uuid.uuid4().hex, "model_version": predictor.version}
             shown = {name: value for name, value in found.items() if name not in predictor.ids}
-            log.append(found["prediction_id"], predictor.version, description, shown)
+            answered.append(
+                {
+                    "prediction_id": found["prediction_id"],
+                    "role": "champion",
+                    "predicted_at": now,
+                    "model_version": predictor.version,
+                    "record": _json(description),
+                    "answer": _json(shown),
+                    "subject": None,
+                    "raw": None,
+                }
+            )
+        if durable := log.append(answered):
+            try:
+                durable.result(DURABLE_S)
+            except (LogUnavailable, TimeoutError) as error:
+                raise HTTPException(503, str(error) or "the prediction log is slow", RETRY_AFTER) from None
         return answers
 
     bodies = {"requestBody": {"required": True, "content": bodies_of(predictor, typical)}}

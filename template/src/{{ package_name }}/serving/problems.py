@@ -47,6 +47,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         (413, "Too large"),
         (415, "Not a body that is taken"),
         (422, "Does not fit the contract"),
+        (503, "Not now: the header Retry-After says when"),
     )
 }
 
