@@ -34,13 +34,15 @@ def add_feedback(app: FastAPI, log: PredictionLog, contract: Contract, classes: 
     forbid = ConfigDict(extra="forbid")
     prediction_id: Any = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
     one: type[BaseModel] = create_model("Label", __config__=forbid, prediction_id=prediction_id, outcome=(outcome, ...))
-    many: Any = Annotated[list[one], Field(min_length=1, max_length=MAX_LABELS)]  # type: ignore[valid-type]
+    many: Any = Annotated[list[one], Field(min_length=1, max_length=MAX_LABELS)]
     several = create_model("Labels", __config__=forbid, labels=(many, ...))
     described = one.model_json_schema()
     listed = {"type": "array", "items": described, "minItems": 1, "maxItems": MAX_LABELS}
     batch = {"type": "object", "properties": {"labels": listed}, "required": ["labels"], "additionalProperties": False}
     body = {"required": True, "content": {JSON: {"schema": {"anyOf": [described, batch]}}}}
-    unknown = {404: RESPONSES[422] | {"description": "The one prediction is not in the log"}}
+    unknown: dict[int | str, dict[str, Any]] = {
+        404: RESPONSES[422] | {"description": "The one prediction is not in the log"}
+    }
 
     @app.post(
         "/feedback",
