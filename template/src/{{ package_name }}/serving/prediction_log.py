@@ -168,8 +168,9 @@ class PredictionLog:
 
     def _take(self) -> list[_Entry]:
         """What is queued, up to a batch, once there is something or it is time to look after other things."""
-        if not self._closing.is_set() and (self.policy == "block" or self.queued < BATCH):
-            patience = PROBE_S if self.policy == "block" else LINGER_S
+        block = self.policy == "block"
+        if not self._closing.is_set() and self.queued < (1 if block else BATCH):
+            patience = PROBE_S if block else LINGER_S
             self._wake.wait(max(0.0, min(patience, self._expire_at - time.monotonic())))
         self._wake.clear()
         entries, rows = [], 0
