@@ -11,37 +11,57 @@ from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel, Field, create_model
 
+from ..settings import Environment
 from .body import JSON, bodies_of, read, record_of
+from .edge import surround
+from .metrics import Metrics
 from .prediction_log import PredictionLog
 from .predictor import Predictor
 from .problems import RESPONSES, OutOfScope, install, pointer_to
+from .state import Lifecycle, add_state
 
 MAX_BATCH = 1_000
 
 
-def create_app(predictor: Predictor, log: PredictionLog) -> FastAPI:
-    """The service of one bundle; the log is closed, and so written out, when the service stops."""
+def create_app(predictor: Predictor, log: PredictionLog, environment: Environment) -> FastAPI:
+    """The service of one bundle; the log is closed, and so written out, when the service stops.
+
+    Raises KeyringError when keys are required and there is none.
+    """
+    lifecycle, metrics = Lifecycle(), Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        lifecycle.started = True
         yield
         log.close()
 
     problem = predictor.contract.problem
-    app = FastAPIOffline(
+    docs = environment.docs == "on"
+    app = (FastAPIOffline if docs else FastAPI)(
         title=problem.name,
         description=problem.goal,
         version=predictor.version,
         lifespan=lifespan,
         redoc_url=None,
+        **({} if docs else {"docs_url": None, "openapi_url": None}),
     )
+    app.state.lifecycle, app.state.metrics = lifecycle, metrics
     install(app)
-    _add_predict(app, predictor, log)
-    _add_state(app, predictor, log)
+    surround(app, environment, lifecycle, metrics)
+    _add_predict(app, predictor, log, metrics)
+    metrics.models({"champion": predictor.version})
+    metrics.counter("prediction_log_dropped", "Predictions that could not be logged", lambda: log.dropped)
+    add_state(app, lifecycle, metrics, lambda: _summary(predictor, log), lambda: _metadata(predictor))
+
+    @app.get("/", include_in_schema=False)
+    async def root() -> dict[str, str]:
+        return {"service": problem.name, "docs": "/docs", "predict": "POST /predict"}
+
     return app
 
 
-def _add_predict(app: FastAPI, predictor: Predictor, log: PredictionLog) -> None:
+def _add_predict(app: FastAPI, predictor: Predictor, log: PredictionLog, metrics: Metrics) -> None:
     record_type: Any = predictor.record_model
     answer_type: Any = predictor.answer_model
     batch_type: Any = create_model("Batch", records=(list[record_type], Field(min_length=1, max_length=MAX_BATCH)))
@@ -54,11 +74,13 @@ def _add_predict(app: FastAPI, predictor: Predictor, log: PredictionLog) -> None
         for number, record in enumerate(records):
             if reason := predictor.refusal(record):
                 raise OutOfScope(pointer_to([*place, number] if place else []), reason)
+        metrics.batch(len(records))
         answers, described = predictor.predict_described(records)
         for found, description in zip(answers, described, strict=True):
             found |= {"prediction_id": uuid.uuid4().hex, "model_version": predictor.version}
             shown = {name: value for name, value in found.items() if name not in predictor.ids}
             log.append(found["prediction_id"], predictor.version, description, shown)
+        metrics.answered(answers)
         return answers
 
     bodies = {"requestBody": {"required": True, "content": bodies_of(predictor, typical)}}
@@ -66,6 +88,7 @@ def _add_predict(app: FastAPI, predictor: Predictor, log: PredictionLog) -> None
     @app.post("/predict", response_model=answer_type, responses=RESPONSES, openapi_extra=bodies, tags=["predict"])
     async def predict(request: Request) -> JSONResponse:
         """Predict one record, given as the source has it."""
+        request.state.model_version = predictor.version
         body, content_type = await read(request), request.headers.get("content-type", JSON)
 
         def work() -> dict[str, Any]:
@@ -80,28 +103,19 @@ def _add_predict(app: FastAPI, predictor: Predictor, log: PredictionLog) -> None
         return JSONResponse({"predictions": await run_in_threadpool(answer, records, ["records"])})
 
 
-def _add_state(app: FastAPI, predictor: Predictor, log: PredictionLog) -> None:
+def _summary(predictor: Predictor, log: PredictionLog) -> dict[str, Any]:
+    return {"model_version": predictor.version, "log_rows_dropped": log.dropped}
+
+
+def _metadata(predictor: Predictor) -> dict[str, Any]:
     manifest, contract = predictor.bundle.manifest, predictor.contract
-
-    @app.get("/health", tags=["state"])
-    async def health() -> dict[str, Any]:
-        """Answers when the bundle is verified and predictions are possible."""
-        return {"status": "ok", "model_version": predictor.version, "log_rows_dropped": log.dropped}
-
-    @app.get("/metadata", tags=["state"])
-    async def metadata() -> dict[str, Any]:
-        """What is served: version, lineage, decision, and the schemas of input and output."""
-        return {
-            "model_version": predictor.version,
-            "contract_digest": manifest.contract_digest,
-            "lineage": manifest.lineage,
-            "providers": predictor.bundle.session.get_providers(),
-            "decision": manifest.decision.model_dump(),
-            "problem": contract.problem.model_dump(),
-            "input_schema": predictor.record_model.model_json_schema(),
-            "output_schema": predictor.answer_model.model_json_schema(),
-        }
-
-    @app.get("/", include_in_schema=False)
-    async def root() -> dict[str, str]:
-        return {"service": contract.problem.name, "docs": "/docs", "predict": "POST /predict"}
+    return {
+        "model_version": predictor.version,
+        "contract_digest": manifest.contract_digest,
+        "lineage": manifest.lineage,
+        "providers": predictor.bundle.session.get_providers(),
+        "decision": manifest.decision.model_dump(),
+        "problem": contract.problem.model_dump(),
+        "input_schema": predictor.record_model.model_json_schema(),
+        "output_schema": predictor.answer_model.model_json_schema(),
+    }
