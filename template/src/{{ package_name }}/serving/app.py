@@ -37,15 +37,14 @@ def create_app(predictor: Predictor, log: PredictionLog, environment: Environmen
         log.close()
 
     problem = predictor.contract.problem
-    docs = environment.docs == "on"
-    app = (FastAPIOffline if docs else FastAPI)(
-        title=problem.name,
-        description=problem.goal,
-        version=predictor.version,
-        lifespan=lifespan,
-        redoc_url=None,
-        **({} if docs else {"docs_url": None, "openapi_url": None}),
-    )
+    about: dict[str, Any] = {
+        "title": problem.name,
+        "description": problem.goal,
+        "version": predictor.version,
+        "lifespan": lifespan,
+        "redoc_url": None,
+    }
+    app = FastAPIOffline(**about) if environment.docs == "on" else FastAPI(openapi_url=None, **about)
     app.state.lifecycle, app.state.metrics = lifecycle, metrics
     install(app)
     surround(app, environment, lifecycle, metrics)
@@ -56,7 +55,7 @@ def create_app(predictor: Predictor, log: PredictionLog, environment: Environmen
 
     @app.get("/", include_in_schema=False)
     async def root() -> dict[str, str]:
-        return {"service": problem.name, "docs": "/docs", "predict": "POST /predict"}
+        return {"service": problem.name, "predict": "POST /predict"} | ({"docs": "/docs"} if app.openapi_url else {})
 
     return app
 

@@ -16,7 +16,7 @@ STAMP = structlog.processors.TimeStamper(fmt="iso", utc=True)
 
 def set_up() -> None:
     """Direct what the standard library's loggers get to standard error; uvicorn and this package use those."""
-    first = [structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder(), STAMP]
+    first: list[Any] = [structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder(), STAMP]
     last: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, _renderer()]
     if not sys.stderr.isatty():
         last.insert(1, structlog.processors.format_exc_info)

@@ -1,6 +1,7 @@
 """What Prometheus reads at /metrics. Every label takes its values from a bounded set, so no client can make it grow."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from prometheus_client import (
@@ -36,14 +37,23 @@ class Metrics:
         PlatformCollector(registry=self.registry)
         requests = ("route", "method", "status")
         self._requests = self._histogram("http_request_seconds", "Time to answer", LATENCIES_S, requests)
-        self._errors = Counter("http_errors", "Requests refused or failed", ("kind",), registry=self.registry)
-        self._cut = Counter("connections_cut", "Connections that the service ended", ("reason",), registry=self.registry)
-        self._classes = Counter("predictions", "Predictions by class", ("prediction",), registry=self.registry)
-        self._numbers = self._histogram("prediction_value", "Predicted numbers", VALUES)
+        self._errors = self._counter("http_errors", "Requests refused or failed", "kind")
+        self._cut = self._counter("connections_cut", "Connections that the service ended", "reason")
         self._batches = self._histogram("model_batch_records", "Records that the model scored together", BATCHES)
         self._models = Gauge("model_info", "Models served", ("role", "version"), registry=self.registry)
         self._kinds: dict[str, Callable[[], None]] = {}
         self._class_counts: dict[str, Callable[[], None]] = {}
+
+    @cached_property
+    def _classes(self) -> Counter:
+        return self._counter("predictions", "Predictions by class", "prediction")
+
+    @cached_property
+    def _numbers(self) -> Histogram:
+        return self._histogram("prediction_value", "Predicted numbers", VALUES)
+
+    def _counter(self, name: str, meaning: str, label: str) -> Counter:
+        return Counter(name, meaning, (label,), registry=self.registry)
 
     def _histogram(self, name: str, meaning: str, bounds: Sequence[float], labels: Iterable[str] = ()) -> Histogram:
         return Histogram(name, meaning, labels, buckets=bounds, registry=self.registry)
