@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 import structlog
+from structlog import stdlib
 
 quoted: Callable[[str | None], str] = lru_cache(maxsize=1024)(json.dumps)
 STAMP = structlog.processors.TimeStamper(fmt="iso", utc=True)
@@ -16,12 +17,12 @@ STAMP = structlog.processors.TimeStamper(fmt="iso", utc=True)
 
 def set_up() -> None:
     """Direct what the standard library's loggers get to standard error; uvicorn and this package use those."""
-    first: list[Any] = [structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder(), STAMP]
-    last: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, _renderer()]
+    first: list[Any] = [stdlib.add_log_level, stdlib.add_logger_name, stdlib.ExtraAdder(), STAMP]
+    last: list[Any] = [stdlib.ProcessorFormatter.remove_processors_meta, _renderer()]
     if not sys.stderr.isatty():
         last.insert(1, structlog.processors.format_exc_info)
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=first, processors=last))
+    handler.setFormatter(stdlib.ProcessorFormatter(foreign_pre_chain=first, processors=last))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger(__package__).setLevel(logging.INFO)
 

@@ -37,16 +37,16 @@ class KeyringError(UserError):
 class Keyring:
     """The keys of one kind of caller; several hold at once, so that one can replace another without a gap."""
 
-    def __init__(self, listed: SecretStr, file: Path | None, setting: str) -> None:
+    def __init__(self, listed: SecretStr, file: Path | None, setting: str, optional: bool = False) -> None:
         """`listed` has `name:digest` entries with commas between them, the file one a line.
 
-        Raises KeyringError when an entry is none, or the file that is named cannot be read.
+        Raises KeyringError when an entry is none, or the file cannot be read. An optional file may be away.
         """
-        self._setting, self._file = setting, file
+        self._setting, self._file, self._optional = setting, file, optional
         self._listed = _parse(listed.get_secret_value().split(","), setting)
+        self._known = self._listed
         self._seen: object = None
         self._looked = monotonic()
-        self._entries = self._listed
         if file is not None:
             try:
                 self._read(file)
@@ -54,37 +54,39 @@ class Keyring:
                 raise KeyringError(f"{setting}_FILE: {file} cannot be read: {error.strerror}") from None
 
     def __bool__(self) -> bool:
-        return bool(self._entries)
+        return bool(self._entries())
 
     def owner(self, headers: Mapping[bytes, bytes]) -> str | None:
         """The name of the key that a request carries, or None. Every entry is compared, so time tells nothing."""
-        if self._file is not None and monotonic() - self._looked > LOOK_S:
-            self._look(self._file)
         given = headers.get(b"x-api-key")
         if given is None:
             scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
             if scheme.lower() != b"bearer":
                 return None
         digest, found = sha256(given.strip()).digest(), None
-        for name, known in self._entries:
+        for name, known in self._entries():
             if compare_digest(digest, known):
                 found = name
         return found
 
-    def _look(self, file: Path) -> None:
-        self._looked = monotonic()
-        try:
-            self._read(file)
-        except (OSError, KeyringError) as error:
-            log.error("the keys known so far stay valid: %s", error)
+    def _entries(self) -> list[tuple[str, bytes]]:
+        if self._file is not None and monotonic() - self._looked > LOOK_S:
+            self._looked = monotonic()
+            try:
+                self._read(self._file)
+            except (OSError, KeyringError) as error:
+                log.error("the keys known so far stay valid: %s", error)
+        return self._known
 
     def _read(self, file: Path) -> None:
+        if self._optional and not file.exists():
+            self._known, self._seen = self._listed, None
+            return
         found = file.stat()
         seen = (found.st_mtime_ns, found.st_size, found.st_ino)
         if seen != self._seen:
-            self._seen = seen
             lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
-            self._entries = self._listed + _parse(lines, f"{self._setting}_FILE")
+            self._known, self._seen = self._listed + _parse(lines, f"{self._setting}_FILE"), seen
 
 
 def _parse(entries: list[str], setting: str) -> list[tuple[str, bytes]]:
@@ -103,7 +105,7 @@ def keyrings(environment: Environment) -> tuple[Keyring | None, Keyring]:
 
     Raises KeyringError when keys are required and there is none.
     """
-    admin = Keyring(environment.admin_keys, environment.admin_keys_file, "ADMIN_KEYS")
+    admin = Keyring(environment.admin_keys, environment.admin_keys_file, "ADMIN_KEYS", optional=True)
     if environment.authentication == "off":
         return None, admin
     keys = Keyring(environment.api_keys, environment.api_keys_file, "API_KEYS")
