@@ -18,17 +18,17 @@ START_S = 60
 
 
 class Service:
-    """`with Service(project, log) as service:` gives `service.url` and `service.port`."""
+    """`with Service(project, log) as service:` gives `service.url` and `service.port`; `settings` are variables."""
 
-    def __init__(self, project: Path, log: Path) -> None:
+    def __init__(self, project: Path, log: Path | str, **settings: str) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self.project, self.log = project, log
+        self.project, self.log, self.settings = project, log, settings
 
     def __enter__(self) -> "Service":
-        variables = environment(self.project, PORT=str(self.port), PREDICTION_LOG=str(self.log))
+        variables = environment(self.project, PORT=str(self.port), PREDICTION_LOG=str(self.log), **self.settings)
         command = ["make", "--no-print-directory", "serve"]
         self.process = subprocess.Popen(command, cwd=self.project, env=variables, start_new_session=True)
         deadline = time.monotonic() + START_S
@@ -45,6 +45,11 @@ class Service:
     ) -> None:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGTERM)
+        self.process.wait(timeout=30)
+
+    def kill(self) -> None:
+        """Ends the service as a machine that fails does: nothing of it runs after that."""
+        os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(timeout=30)
 
 
