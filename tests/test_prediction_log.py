@@ -26,6 +26,7 @@ from test_pipeline import rows_of
 
 WAIT_S = 20  # for something that takes a moment
 DAY_S = 86_400.0
+OTHERS = "backend_type = 'client backend' AND pid <> pg_backend_pid()"
 RELEASE_0_2 = """
 CREATE TABLE predictions (
     prediction_id TEXT PRIMARY KEY,
@@ -187,15 +188,17 @@ def test_processes_that_start_at_once_migrate_once(server: PostgreSQL, source: P
 def test_tables_can_be_in_a_schema_of_their_own(
     code: SimpleNamespace, opened: Callable[..., Any], server: PostgreSQL
 ) -> None:
-    url = server.create("shared")
-    with psycopg.connect(url.replace("+psycopg", "")) as connection:
+    url = server.create("ours")
+    with psycopg.connect(server.url.replace("+psycopg", "")) as connection:
         connection.execute("CREATE TABLE predictions (of_somebody_else int)")
-        connection.execute("CREATE SCHEMA ml")
-    opened(f"{url.replace('+psycopg', '')}?options=-csearch_path%3Dml", policy="block").append(
-        Answered([row()])
-    ).result(WAIT_S)
-    assert len(select(url, "SELECT * FROM ml.predictions")) == 1
-    assert not select(url, "SELECT of_somebody_else FROM predictions")
+    try:
+        log = opened(url.replace("+psycopg", ""), policy="block")
+        log.append(Answered([row()])).result(WAIT_S)
+        assert len(select(server.url, "SELECT * FROM ours.predictions")) == 1
+        assert not select(server.url, "SELECT of_somebody_else FROM public.predictions")
+    finally:
+        with psycopg.connect(server.url.replace("+psycopg", "")) as connection:
+            connection.execute("DROP TABLE public.predictions")
 
 
 @pytest.mark.parametrize("policy", ["drop", "block"])
@@ -359,7 +362,7 @@ def test_a_connection_that_broke_unnoticed_costs_no_answer(opened: Callable[...,
     log = opened(url := server.create("broken"), policy="block")
     for _ in range(3):
         log.append(Answered([row()])).result(WAIT_S)
-        select(url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        select(url, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {OTHERS}")
     log.append(Answered([row()])).result(WAIT_S)
     assert len(ids(url)) == 4
 
@@ -370,7 +373,7 @@ def test_a_database_that_hangs_counts_as_down(
     monkeypatch.setattr(code.log, "STUCK_S", 0.5)
     log = opened(url := server.create("hanging"), policy="block")
     log.append(Answered([row()])).result(WAIT_S)
-    backends = [pid for (pid,) in select(url, "SELECT pid FROM pg_stat_activity WHERE datname = 'hanging'")]
+    backends = [pid for (pid,) in select(url, f"SELECT pid FROM pg_stat_activity WHERE {OTHERS}")]
     for pid in backends:
         os.kill(pid, signal.SIGSTOP) if _alive(pid) else None
     try:
