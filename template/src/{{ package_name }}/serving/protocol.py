@@ -102,7 +102,8 @@ class GuardedProtocol(HttpToolsProtocol):
     def _too_late(self) -> None:
         self._deadline = None
         if self.cycle is None or self.cycle.response_complete:
-            self._end(SLOW_HEADERS, silently=self._arrived == 0)
+            unasked = self._arrived == 0 or (self.cycle is not None and self.cycle.more_body)
+            self._end(SLOW_HEADERS, silently=unasked)
 
     def _disarm(self) -> None:
         if self._deadline is not None:
