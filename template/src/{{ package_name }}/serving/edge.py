@@ -140,7 +140,8 @@ class Edge:
 
         limited = scope["method"] == "POST" and not path.startswith(ADMIN)
         refusal = self._refusal(path, headers, state)
-        if refusal is None and limited and self._in_flight >= self._max_in_flight:
+        # `ahead`: requests read before this one and not answered. While the model computes none of them has begun.
+        if refusal is None and limited and max(self._in_flight, state.get("ahead", 0)) >= self._max_in_flight:
             refusal = BUSY
         if refusal is None:
             task = asyncio.current_task()

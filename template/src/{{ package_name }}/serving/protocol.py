@@ -93,6 +93,7 @@ class GuardedProtocol(HttpToolsProtocol):
             if size > self._limits.header_bytes:
                 self._refusal = LARGE_HEADERS
                 raise TooLarge
+        self.scope["state"]["ahead"] = len(self.tasks)
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
