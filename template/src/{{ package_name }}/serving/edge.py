@@ -121,7 +121,7 @@ class Edge:
             given = f"{self._prefix}{next(self._numbers):016x}".encode()
         state["request_id"] = given.decode()
         fixed = DOCS_HEADERS if path.startswith(DOCS) else API_HEADERS
-        status, complete = 0, False
+        status, reading = 0, False
 
         def answer(message: Message) -> Awaitable[None]:  # no coroutine of its own: it hands on that of `send`
             nonlocal status
@@ -133,9 +133,10 @@ class Edge:
             return send(message)
 
         async def body() -> Message:
-            nonlocal complete
+            nonlocal reading
+            reading = True
             message = await receive()
-            complete = not message.get("more_body", False)
+            reading = message.get("more_body", False)
             return message
 
         limited = scope["method"] == "POST" and not path.startswith(ADMIN)
@@ -158,7 +159,7 @@ class Edge:
                 if task not in self._expired or status:
                     raise
                 task.uncancel()
-                refusal = SLOW if complete else SLOW_BODY
+                refusal = SLOW_BODY if reading else SLOW
             except Exception:
                 log.exception("%s %s failed", scope["method"], path, extra={"request_id": state["request_id"]})
                 if status:  # half an answer is out: only a broken connection can say so
