@@ -116,6 +116,9 @@ class Edge:
             return
         began = perf_counter()
         path, headers, state = scope["path"], dict(scope["headers"]), scope.setdefault("state", {})
+        ahead = state.get("ahead", -1)  # set by `protocol.py`
+        if ahead >= 0:
+            self.lifecycle.unbegun -= 1
         given = headers.get(b"x-request-id")
         if given is None or SAFE_ID(given) is None:
             given = f"{self._prefix}{next(self._numbers):016x}".encode()
@@ -141,8 +144,8 @@ class Edge:
 
         limited = scope["method"] == "POST" and not path.startswith(ADMIN)
         refusal = self._refusal(path, headers, state)
-        # `ahead`: requests read before this one and not answered. While the model computes none of them has begun.
-        if refusal is None and limited and max(self._in_flight, state.get("ahead", 0)) >= self._max_in_flight:
+        # A handler that computes without a pause lets nobody in: then those that came before this one are the queue.
+        if refusal is None and limited and max(self._in_flight, ahead) >= self._max_in_flight:
             refusal = BUSY
         if refusal is None:
             task = asyncio.current_task()

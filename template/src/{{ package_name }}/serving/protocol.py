@@ -51,9 +51,9 @@ class GuardedProtocol(HttpToolsProtocol):
     answer, until a request's headers are complete. Between requests uvicorn's own keep-alive timer runs.
     """
 
-    def __init__(self, limits: Limits, metrics: Metrics, **uvicorns: Any) -> None:
+    def __init__(self, limits: Limits, metrics: Metrics, lifecycle: Lifecycle, **uvicorns: Any) -> None:
         super().__init__(**uvicorns)
-        self._limits, self._metrics = limits, metrics
+        self._limits, self._metrics, self._lifecycle = limits, metrics, lifecycle
         self._arrived = 0  # bytes since the last request was complete
         self._deadline: TimerHandle | None = None
         self._refusal = MALFORMED
@@ -67,6 +67,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
+        self._lifecycle.unbegun -= len(self.pipeline)  # requests behind the one in progress: nobody begins them now
+        self.pipeline.clear()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -93,8 +95,9 @@ class GuardedProtocol(HttpToolsProtocol):
             if size > self._limits.header_bytes:
                 self._refusal = LARGE_HEADERS
                 raise TooLarge
-        self.scope["state"]["ahead"] = len(self.tasks)
         super().on_headers_complete()
+        self.scope["state"]["ahead"] = self._lifecycle.unbegun
+        self._lifecycle.unbegun += 1
 
     def send_400_response(self, msg: str) -> None:
         """Called by uvicorn when the parser has failed."""
