@@ -2,20 +2,16 @@
 
 import functools
 import socket
-import sqlite3
 import sys
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 
-from ..bundle import Bundle
 from ..errors import UserError
 from ..settings import Environment
 from . import logs
 from .app import create_app
-from .prediction_log import PredictionLog
-from .predictor import Predictor
 from .protocol import DrainingServer, GuardedProtocol, Limits
 
 GRACE_S = 5  # beyond the request timeout: nothing can be in progress any more
@@ -25,19 +21,15 @@ def main() -> None:
     environment = Environment()
     logs.set_up()
     try:
-        predictor = Predictor(Bundle.load(environment.bundle))
-        log = PredictionLog(environment.prediction_log)
-        app = create_app(predictor, log, environment)
+        app = create_app(environment)
     except UserError as error:
         sys.exit(f"serve: {error}")
-    except (OSError, sqlite3.Error) as error:
-        sys.exit(f"serve: the prediction log {environment.prediction_log} cannot be written: {error}")
     try:
         listener = socket.create_server((environment.host, environment.port), backlog=environment.max_connections)
     except OSError as error:
         sys.exit(f"serve: {environment.host}:{environment.port} cannot be used ({error}): try PORT=8001")
     print(
-        f"serve: model {predictor.version} at http://{environment.host}:{environment.port}"
+        f"serve: model {app.version} at http://{environment.host}:{environment.port}"
         f"{'/docs' if environment.docs == 'on' else ''}, authentication {environment.authentication}",
         flush=True,
     )

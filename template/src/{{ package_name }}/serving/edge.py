@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..settings import Environment
 from .logs import Clock, access_writer, quoted
 from .metrics import OTHER, Metrics
-from .problems import MEDIA_TYPE, Problem
+from .problems import MEDIA_TYPE, ProblemDocument
 from .security import Keyring, declare, keyrings
 from .state import Lifecycle
 
@@ -54,7 +54,7 @@ class Refusal:
 
     def __init__(self, status: int, title: str, detail: str, *headers: Header) -> None:
         self.status, self.title = status, title
-        self.body = Problem(title=title, status=status, detail=detail).model_dump_json().encode()
+        self.body = ProblemDocument(title=title, status=status, detail=detail).model_dump_json().encode()
         length = (b"content-length", b"%d" % len(self.body))
         self.headers = [(b"content-type", MEDIA_TYPE.encode()), length, *headers]
 
