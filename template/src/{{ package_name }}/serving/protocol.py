@@ -19,6 +19,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from ..errors import UserError
 from .edge import API_HEADERS, CLOSE, RETRY, Refusal
 from .metrics import Metrics
 from .state import Lifecycle
@@ -67,8 +68,6 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
-        self._lifecycle.unbegun -= len(self.pipeline)  # requests behind the one in progress: nobody begins them now
-        self.pipeline.clear()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -96,8 +95,9 @@ class GuardedProtocol(HttpToolsProtocol):
                 self._refusal = LARGE_HEADERS
                 raise TooLarge
         super().on_headers_complete()
-        self.scope["state"]["ahead"] = self._lifecycle.unbegun
-        self._lifecycle.unbegun += 1
+        if not self.pipeline:  # otherwise it waits for this connection alone
+            self.scope["state"]["ahead"] = self._lifecycle.unbegun
+            self._lifecycle.unbegun += 1
 
     def send_400_response(self, msg: str) -> None:
         """Called by uvicorn when the parser has failed."""
@@ -166,5 +166,7 @@ class DrainingServer(uvicorn.Server):
             return
         try:
             self._reload()
+        except UserError as error:
+            log.error("the model stays the one before: %s", error)
         except Exception:
-            log.exception("reload failed: the model stays the one before")
+            log.exception("the model stays the one before")
