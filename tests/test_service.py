@@ -353,9 +353,10 @@ def test_no_key_is_ever_written(project: Path, record: dict[str, Any], tmp_path:
         service.leave()
     lines = [json.loads(line) for line in service.output().splitlines() if line.startswith("{")]
     requests = [line for line in lines if line["event"] == "request"]
-    assert {(line["route"], line["status"], line["client"]) for line in requests} >= {
-        ("/predict", 200, "tests"),
-        ("other", 401, None),
+    version = json.loads((project / "artifacts/bundle/bundle.json").read_text())["model_version"]
+    assert {(line["route"], line["status"], line["client"], line["model_version"]) for line in requests} >= {
+        ("/predict", 200, "tests", version),
+        ("other", 401, None, None),
     }
     assert {line["outcome"] for line in requests if line["status"] == 401} == {"Not authenticated"}
     everything = service.output() + metrics + "".join(map(str, lines))
