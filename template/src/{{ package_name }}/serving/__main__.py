@@ -43,7 +43,7 @@ def main() -> None:
 
 def server_of(app: FastAPI, environment: Environment) -> DrainingServer:
     limits = Limits(environment.max_connections, environment.header_timeout_s, environment.max_header_bytes)
-    protocol: Any = functools.partial(GuardedProtocol, limits, app.state.metrics)
+    protocol: Any = functools.partial(GuardedProtocol, limits, app.state.metrics, app.state.lifecycle)
     config = uvicorn.Config(
         app,
         http=protocol,
@@ -52,6 +52,7 @@ def server_of(app: FastAPI, environment: Environment) -> DrainingServer:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=int(environment.request_timeout_s) + GRACE_S,
     )
     reload = getattr(app.state, "reload", None)

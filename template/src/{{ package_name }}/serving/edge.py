@@ -125,12 +125,15 @@ class Edge:
             return
         began = perf_counter()
         path, headers, state = scope["path"], dict(scope["headers"]), scope.setdefault("state", {})
+        ahead = state.get("ahead", -1)  # set by `protocol.py`
+        if ahead >= 0:
+            self.lifecycle.unbegun -= 1
         given = headers.get(b"x-request-id")
         if given is None or SAFE_ID(given) is None:
             given = f"{self._prefix}{next(self._numbers):016x}".encode()
         state["request_id"] = given.decode()
         fixed = DOCS_HEADERS if path.startswith(DOCS) else API_HEADERS
-        status, complete = 0, False
+        status, reading = 0, False
 
         def answer(message: Message) -> Awaitable[None]:  # no coroutine of its own: it hands on that of `send`
             nonlocal status
@@ -142,14 +145,16 @@ class Edge:
             return send(message)
 
         async def body() -> Message:
-            nonlocal complete
+            nonlocal reading
+            reading = True
             message = await receive()
-            complete = not message.get("more_body", False)
+            reading = message.get("more_body", False)
             return message
 
         limited = scope["method"] == "POST" and not path.startswith(ADMIN)
         refusal = self._refusal(path, headers, state)
-        if refusal is None and limited and self._in_flight >= self._max_in_flight:
+        # A handler that computes without a pause lets nobody in: then those that came before this one are the queue.
+        if refusal is None and limited and max(self._in_flight, ahead) >= self._max_in_flight:
             refusal = BUSY
         if refusal is None:
             task = asyncio.current_task()
@@ -170,7 +175,7 @@ class Edge:
                 if task not in self._expired or status:
                     raise
                 task.uncancel()
-                refusal = SLOW if complete else SLOW_BODY
+                refusal = SLOW_BODY if reading else SLOW
             except Exception:
                 log.exception("%s %s failed", scope["method"], path, extra={"request_id": state["request_id"]})
                 if status:  # half an answer is out: only a broken connection can say so
