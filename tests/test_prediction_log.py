@@ -157,8 +157,7 @@ def test_a_file_of_release_0_2_keeps_its_rows(
     assert log.feedback([code.log.Label(old, "yes")]) == []
 
 
-def test_processes_that_start_at_once_migrate_once(server: PostgreSQL, source: Path) -> None:
-    url = server.create("together")
+def test_processes_that_start_at_once_migrate_once(url: str, source: Path) -> None:
     script = (
         "import sys; from logging_model.serving.prediction_log import PredictionLog; print('ready', flush=True);"
         "sys.stdin.readline(); PredictionLog(sys.argv[1], policy='block').close()"
