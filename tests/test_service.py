@@ -348,7 +348,7 @@ def test_no_key_is_ever_written(project: Path, record: dict[str, Any], tmp_path:
         assert ask(service.port, "/health/ready")[0] == ask(service.port, "/metrics")[0] == 200
         document = json.loads(ask(service.port, "/openapi.json")[2])
         assert set(document["components"]["securitySchemes"]) == {"bearer", "api_key"}
-        assert document["paths"]["/health/ready"]["get"]["security"] == []
+        assert document["paths"]["/predict"]["post"]["security"]
         metrics = ask(service.port, "/metrics")[2].decode()
         service.leave()
     lines = [json.loads(line) for line in service.output().splitlines() if line.startswith("{")]

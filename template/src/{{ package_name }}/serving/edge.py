@@ -81,8 +81,7 @@ def surround(app: FastAPI, environment: Environment, lifecycle: Lifecycle, metri
     """Put the layer around an application. Raises KeyringError when keys are required and there is none."""
     keys, admin = keyrings(environment)
     app.add_middleware(Edge, environment=environment, lifecycle=lifecycle, metrics=metrics, keys=keys, admin=admin)
-    if keys is not None:
-        declare(app, is_open)
+    declare(app, lambda path: path.startswith(ADMIN) or (keys is not None and not is_open(path)))
 
 
 class Edge:
