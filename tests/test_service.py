@@ -289,6 +289,18 @@ def test_a_service_that_is_ended_under_load_fails_no_request_and_loses_no_row(
     assert balancer.acknowledged <= logged(log)
 
 
+def test_what_waits_to_be_logged_is_written_before_the_end(
+    project: Path, record: dict[str, Any], tmp_path: Path
+) -> None:
+    log = tmp_path / "log.db"
+    with Process(project, log) as service:
+        content = [json.loads(ask(service.port, "/predict/batch", {"records": [record] * 1_000})[2]) for _ in range(5)]
+        assert service.leave() == 0
+    acknowledged = {answer["prediction_id"] for batch in content for answer in batch["predictions"]}
+    assert len(acknowledged) == 5_000
+    assert acknowledged <= logged(log)
+
+
 def test_a_rolling_restart_fails_no_request(project: Path, record: dict[str, Any], tmp_path: Path) -> None:
     logs = [tmp_path / f"{number}.db" for number in range(4)]
     settings = {"DRAIN_SECONDS": "2"}
