@@ -30,7 +30,7 @@ from .modality import Columns, Encoder, Inputs, Record
 from .runtime import session
 from .task import Decision
 
-FORMAT = 2
+FORMAT = 3
 MODEL, ENCODER, CONTRACT, REFERENCE, MANIFEST = FILES = (
     "model.onnx",
     "encoder.json",

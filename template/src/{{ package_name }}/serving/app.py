@@ -12,6 +12,7 @@ from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel, Field, create_model
 
 from .body import JSON, bodies_of, read, record_of
+from .explain import add_explain
 from .prediction_log import PredictionLog
 from .predictor import Predictor
 from .problems import RESPONSES, OutOfScope, install, pointer_to
@@ -37,6 +38,7 @@ def create_app(predictor: Predictor, log: PredictionLog) -> FastAPI:
     )
     install(app)
     _add_predict(app, predictor, log)
+    add_explain(app, predictor)
     _add_state(app, predictor, log)
     return app
 

@@ -73,6 +73,12 @@ class Decision(BaseModel):
             answers.append({"prediction": self.classes[chosen], "probability": shown, "probabilities": probabilities})
         return answers
 
+    def explained(self, scores: np.ndarray) -> tuple[str, np.ndarray]:
+        """What an explanation of the first of n records is about, and its value for each of them, (n,): the
+        probability of the positive class, or of the class that the first record gets."""
+        chosen = 1 if self.kind == "binary" else int(scores[0].argmax())
+        return f"probability of {self.classes[chosen]}", scores[:, chosen]
+
 
 class Answer(BaseModel):
     """A label with its probabilities; `probability` is that of the positive class, or of the predicted one."""

@@ -58,6 +58,10 @@ class Decision(BaseModel):
             for value in scores[:, 0].tolist()
         ]
 
+    def explained(self, scores: np.ndarray) -> tuple[str, np.ndarray]:
+        """What an explanation of the first of n records is about, and its value for each of them, (n,)."""
+        return "prediction", scores[:, 0]
+
 
 class Answer(BaseModel):
     """A value, and the interval that holds the truth with the coverage that `/metadata` names."""

@@ -1,0 +1,81 @@
+"""Why a record gets its score: how the score moves when a part of the record is left out.
+
+A contribution is the score of the record minus its score without one part: a column that takes its typical value, words
+that are cut out, a patch that is painted over. It answers a question about the model, one part at a time, and no more:
+
+- Contributions do not add up to the score. Of two parts that say the same, each may be left out without harm, and both
+  then show about 0; two that work together each show what they do together.
+- A record without a part may be unlike any that the model learned from, where its scores mean little.
+- They say nothing of the world: what moves the score need not cause the outcome.
+
+References:
+    Robnik-Sikonja and Kononenko (2008), Explaining classifications for individual instances; Zeiler and Fergus (2014),
+    Visualizing and understanding convolutional networks.
+"""
+
+from typing import Any
+
+import numpy as np
+from fastapi import FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+from pydantic import Field
+
+from ..bundle import Bundle
+from ..modality import Part, Record
+from ..task import Answer
+from .body import JSON, bodies_of, read, record_of
+from .predictor import Predictor
+from .problems import RESPONSES, OutOfScope
+
+
+class Contribution(Part):
+    """What is left out, and how much lower the score is without it."""
+
+    contribution: float
+
+
+class Explanation(Answer):
+    """The prediction, and what moves the score behind it; contributions do not add up to the score."""
+
+    explained: str = Field(description="what the score is, such as the probability of a class")
+    score: float
+    contributions: list[Contribution] = Field(description="those that move the score most first")
+    model_version: str
+
+
+def explain(bundle: Bundle, record: Record) -> dict[str, Any]:
+    """A typed record -> an `Explanation` as JSON has it. The model scores the record and each part's absence at once:
+    one row more than there are columns, and 57 at most for a text with one column or for a picture."""
+    encoder = bundle.encoder
+    parts, without = zip((None, record), *encoder.occlude(record, bundle.contract), strict=True)
+    rows = [encoder.encode_one(one) for one in without]
+    scores = bundle.run({name: np.concatenate([row[name] for row in rows]) for name in rows[0]})
+    explained, values = bundle.decision.explained(scores)
+    moved = zip(parts[1:], (values[0] - values[1:]).tolist(), strict=True)
+    contributions = [part.model_dump() | {"contribution": by} for part, by in moved]
+    return {
+        **bundle.decision.answer(scores[:1])[0],
+        "explained": explained,
+        "score": float(values[0]),
+        "contributions": sorted(contributions, key=lambda one: -abs(one["contribution"])),
+        "model_version": bundle.manifest.model_version,
+    }
+
+
+def add_explain(app: FastAPI, predictor: Predictor) -> None:
+    typical = {f"example {number}": {"value": record} for number, record in enumerate(predictor.examples, 1)}
+    bodies = {"requestBody": {"required": True, "content": bodies_of(predictor, typical)}}
+
+    @app.post("/explain", response_model=Explanation, responses=RESPONSES, openapi_extra=bodies, tags=["predict"])
+    async def explain_one(request: Request) -> JSONResponse:
+        """What moves the score of one record: each part of it is left out once. Contributions do not add up."""
+        body, content_type = await read(request), request.headers.get("content-type", JSON)
+
+        def work() -> dict[str, Any]:
+            record = record_of(content_type, body, predictor).model_dump(by_alias=True)
+            if reason := predictor.refusal(record):
+                raise OutOfScope("", reason)
+            return explain(predictor.bundle, record)
+
+        return JSONResponse(await run_in_threadpool(work))
