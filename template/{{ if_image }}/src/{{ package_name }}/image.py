@@ -189,34 +189,31 @@ class ImageEncoder(BaseModel):
         """
         if (content := record.get(self.column)) is None:
             return
-        picture, size = decode(content), self.params.size
-        square = _square(picture, size, self.params.fit, self.params.colour)
-        # Both ways of fitting keep the middle in the middle, and stretch both edges alike.
-        scale = size / (max if self.params.fit == "pad" else min)(picture.size)
-        across, down = (list(pairwise(_cuts(edge, size / scale))) for edge in picture.size)
-        seen = square[_at(down[0][0], down[-1][1], picture.height, scale, size)]
-        colour = seen[:, _at(across[0][0], across[-1][1], picture.width, scale, size)].mean(axis=(0, 1))
-        for (top, bottom), (left, right) in product(down, across):
+        picture, size, fit = decode(content), self.params.size, self.params.fit
+        square = _square(picture, size, fit, self.params.colour)
+        filling = max(picture.size) if fit == "pad" else min(picture.size)
+        across, down = (_patches(edge, filling, size) for edge in picture.size)
+        if not (across and down):
+            return
+        seen = square[down[0][1].start : down[-1][1].stop, across[0][1].start : across[-1][1].stop]
+        colour = seen.mean(axis=(0, 1)).round()
+        for ((top, bottom), rows), ((left, right), columns) in product(down, across):
             painted = square.copy()
-            rows, columns = (
-                _at(*ends, scale, size) for ends in ((top, bottom, picture.height), (left, right, picture.width))
-            )
-            painted[rows, columns] = colour.round()
+            painted[rows, columns] = colour
             file = io.BytesIO()
             Image.fromarray(painted.squeeze()).save(file, "BMP")
             yield Patch(part=self.column, box=(left, top, right, bottom)), {**record, self.column: file.getvalue()}
 
 
-def _cuts(edge: int, seen: float) -> list[int]:
-    """Where patches begin and end on an edge of a picture, in the middle of which so many pixels are seen."""
-    middle, half = edge / 2, min(edge, seen) / 2
-    return np.unique(np.linspace(middle - half, middle + half, PATCHES + 1).round().astype(int)).tolist()
-
-
-def _at(start: int, end: int, edge: int, scale: float, size: int) -> slice:
-    """Pixels of an edge of a picture as those of the square that it was fitted into; at least one."""
-    first, last = (round((place - edge / 2) * scale + size / 2) for place in (start, end))
-    return slice(max(0, min(first, size - 1)), max(first + 1, last))
+def _patches(edge: int, filling: int, size: int) -> list[tuple[tuple[int, int], slice]]:
+    """Along an edge of a picture, of which `filling` pixels fill the square: where each patch begins and ends, and its
+    pixels in the square. None where a thin picture has vanished there."""
+    seen, fitted = min(edge, filling), min(size, round(edge / filling * size))
+    number = min(PATCHES, seen, fitted)
+    steps = range(number + 1) if number else ()
+    ends = pairwise((edge - seen) // 2 + seen * step // number for step in steps)
+    places = pairwise(round((size - fitted) / 2) + fitted * step // number for step in steps)
+    return [(end, slice(*place)) for end, place in zip(ends, places, strict=True)]
 
 
 def describe(column: str, images: Iterable[bytes | None]) -> dict[str, list[Any]]:
