@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from dotenv import dotenv_values
@@ -88,9 +88,32 @@ class Environment(BaseSettings):
     host: str = "127.0.0.1"
     port: int = 8000
     bundle: Path = Path("artifacts/bundle")
-    prediction_log: Path = Path("artifacts/predictions.db")
+    challenger_bundle: Path | None = None
+    challenger_share: float = Field(0.0, ge=0, le=1, description="of the traffic; 0: it sees all, and answers none")
+    max_body_bytes: int = Field(32 * 1024**2, ge=1)
+    max_rows: int = Field(1_000, ge=1, description="records of one request")
+    prediction_log: str = Field("artifacts/predictions.db", repr=False, description="a path, or a URL with a password")
+    prediction_log_policy: Literal["drop", "block"] = "drop"
+    prediction_log_capacity: int = Field(10_000, ge=1_000, description="rows that may wait for the database")
+    prediction_log_retention_days: float | None = Field(None, gt=0, description="by default they are kept for ever")
+    log_raw: bool = Field(False, description="keep whole records, texts and images too, but no personal columns")
     mlflow_tracking_uri: str = "sqlite:///mlflow.db"
     pii_key: SecretStr = SecretStr("")
+
+    authentication: Literal["required", "off"] = "required"
+    api_keys: SecretStr = Field(SecretStr(""), description="name:digest entries of `make key`, commas between them")
+    api_keys_file: Path | None = Field(None, description="such entries, one a line; read again when it changes")
+    admin_keys: SecretStr = Field(SecretStr(""), description="the same for /admin, which does not exist without any")
+    admin_keys_file: Path | None = None
+    api_key: SecretStr = Field(SecretStr(""), description="what `make predict` sends")
+    docs: Literal["on", "off"] = "on"
+    access_log: Literal["all", "errors", "none"] = "all"
+    max_in_flight: int = Field(100, ge=1, description="requests that wait for the model; more are told to come back")
+    max_connections: int = Field(1_000, ge=1)
+    max_header_bytes: int = Field(16_384, ge=1_024)
+    header_timeout_s: float = Field(10, gt=0, description="for the headers of a request to arrive")
+    request_timeout_s: float = Field(30, gt=0, description="from a request's headers to its answer")
+    drain_seconds: float = Field(5, ge=0, description="between SIGTERM and the last new connection")
 
 
 def expand(text: str) -> str:

@@ -16,17 +16,19 @@ References:
 from typing import Any
 
 import numpy as np
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from ..bundle import Bundle
 from ..modality import Part, Record
+from ..settings import Environment
 from ..task import Answer
-from .body import JSON, bodies_of, read, record_of
-from .predictor import Predictor
-from .problems import RESPONSES, OutOfScope
+from .body import bare_media, fields_of, media_type, read
+from .openapi import record_body
+from .problems import responses
+from .routes import add_post, json_response
+from .service import Service
 
 
 class Contribution(Part):
@@ -63,19 +65,20 @@ def explain(bundle: Bundle, record: Record) -> dict[str, Any]:
     }
 
 
-def add_explain(app: FastAPI, predictor: Predictor) -> None:
-    typical = {f"example {number}": {"value": record} for number, record in enumerate(predictor.examples, 1)}
-    bodies = {"requestBody": {"required": True, "content": bodies_of(predictor, typical)}}
+def add_explain(app: FastAPI, service: Service, environment: Environment) -> None:
+    predictor = service.models.champion.predictor
+    bare = bare_media(list(predictor.contract.features))
 
-    @app.post("/explain", response_model=Explanation, responses=RESPONSES, openapi_extra=bodies, tags=["predict"])
-    async def explain_one(request: Request) -> JSONResponse:
+    async def explain_one(request: Request) -> Response:
         """What moves the score of one record: each part of it is left out once. Contributions do not add up."""
-        body, content_type = await read(request), request.headers.get("content-type", JSON)
+        body, media = await read(request, environment.max_body_bytes), media_type(request)
 
         def work() -> dict[str, Any]:
-            record = record_of(content_type, body, predictor).model_dump(by_alias=True)
-            if reason := predictor.refusal(record):
-                raise OutOfScope("", reason)
-            return explain(predictor.bundle, record)
+            record, _ = service.read(fields_of(media, body, bare))
+            return explain(service.models.champion.predictor.bundle, record)
 
-        return JSONResponse(await run_in_threadpool(work))
+        return json_response(await run_in_threadpool(work))
+
+    documented: dict[str, Any] = {"responses": responses(400, 401, 408, 413, 415, 422, 503), "tags": ["predict"]}
+    body = record_body(predictor, tuple(bare))
+    add_post(app, "/explain", explain_one, response_model=Explanation, openapi_extra=body, **documented)
