@@ -41,11 +41,16 @@ PARITY_UNIT = "share of the target's standard deviation"
 class Decision(BaseModel):
     """From a value to a value with an interval."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     kind: Literal["continuous"] = "continuous"
     half_width: float = 0.0
     coverage: float = 0.0
+
+    @property
+    def outputs(self) -> int:
+        """How many scores a record has."""
+        return 1
 
     def choose(self, scores: np.ndarray) -> np.ndarray:
         """Predicted values (n, 1) -> (n,)."""

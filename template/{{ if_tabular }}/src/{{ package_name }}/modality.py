@@ -400,8 +400,10 @@ class Encoder(State):
         for name, column in contract.features.items():
             typical = self.typical[name]
             part = Part(part=name, value=_plain(column, record.get(name)), typical=typical)
-            is_date = column.type == "datetime" and isinstance(typical, str)
-            yield part, {**record, name: datetime.fromisoformat(typical) if is_date else typical}
+            typed = (
+                datetime.fromisoformat(typical) if column.type == "datetime" and isinstance(typical, str) else typical
+            )
+            yield part, {**record, name: typed}
 
     def describe(self, columns: Columns, contract: Contract) -> dict[str, list[Any]]:
         """What drift looks at: floats, dates, texts or None, by column. Here the features themselves."""
