@@ -95,7 +95,7 @@ class Bundle:
         """
         content = _read(path)
         manifest = _manifest(path, content[MANIFEST])
-        if manifest.model_version != _version(content, manifest.decision):
+        if manifest.model_version != version_of(content, manifest.decision):
             raise BundleError(f"bundle {path}: {MANIFEST} is that of another model, or was altered")
         try:
             contract = contracts.loads(content[CONTRACT], CONTRACT)
@@ -111,8 +111,11 @@ class Bundle:
         except Exception as error:  # ONNX Runtime's errors have no class of their own
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise BundleError(f"bundle {path}: {MODEL} does not run on what {ENCODER} gives: {reason}") from None
-        if scores.shape != (1, manifest.decision.outputs) or not np.isfinite(scores).all():
-            raise BundleError(f"bundle {path}: {MODEL} does not give the scores that {MANIFEST} decides by: {scores}")
+        if {port.name for port in bundle.session.get_inputs()} != set(manifest.inputs):
+            raise BundleError(f"bundle {path}: {MODEL} takes other inputs than {MANIFEST} says")
+        widths = {scores.shape[1], *(len(golden.scores) for golden in manifest.golden)}
+        if widths != {manifest.decision.outputs} or not np.isfinite(scores).all():
+            raise BundleError(f"bundle {path}: {MODEL} does not give the scores that {MANIFEST} decides by")
         return bundle
 
     def scores(self, columns: Columns) -> np.ndarray:
@@ -174,7 +177,7 @@ def save(
     content = {name: (path / name).read_bytes() for name in FILES[:-1]}
     manifest = Manifest(
         format=FORMAT,
-        model_version=_version(content, decision),
+        model_version=version_of(content, decision),
         contract_digest=contract.digest,
         inputs=inputs,
         output=output,
@@ -193,7 +196,7 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _version(content: Mapping[str, bytes], decision: Decision) -> str:
+def version_of(content: Mapping[str, bytes], decision: Decision) -> str:
     """What tells a model from all others: a digest of all but the manifest, and of how it decides."""
     digests = [hashlib.sha256(content[name]).hexdigest() for name in FILES[:-1]]
     return hashlib.sha256(json.dumps([*digests, decision.model_dump()]).encode()).hexdigest()[:12]
