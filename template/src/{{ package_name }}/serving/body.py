@@ -118,6 +118,6 @@ def check_rows(rows: int, most: int, path: Sequence[str]) -> None:
 def expect(value: Any, kind: type[K], path: Sequence[str | int]) -> K:
     """The value, which must be of this kind."""
     if not isinstance(value, kind):
-        wanted = {dict: "an object", list: "a list", str: "a text"}[kind]
+        wanted = {"dict": "an object", "list": "a list", "str": "a text"}[kind.__name__]
         raise unfit([FieldError(pointer=pointer_to(path), detail=f"{wanted} is expected")])
     return value
