@@ -113,8 +113,8 @@ class Bundle:
             raise BundleError(f"bundle {path}: {MODEL} does not run on what {ENCODER} gives: {reason}") from None
         if {port.name for port in bundle.session.get_inputs()} != set(manifest.inputs):
             raise BundleError(f"bundle {path}: {MODEL} takes other inputs than {MANIFEST} says")
-        widths = {scores.shape[1], *(len(golden.scores) for golden in manifest.golden)}
-        if widths != {manifest.decision.outputs} or not np.isfinite(scores).all():
+        shapes = {scores.shape, *((1, len(golden.scores)) for golden in manifest.golden)}
+        if shapes != {(1, manifest.decision.outputs)} or not np.isfinite(scores).all():
             raise BundleError(f"bundle {path}: {MODEL} does not give the scores that {MANIFEST} decides by")
         return bundle
 

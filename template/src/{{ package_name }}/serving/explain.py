@@ -47,8 +47,11 @@ class Explanation(Answer):
 
 
 def explain(bundle: Bundle, record: Record) -> dict[str, Any]:
-    """A typed record -> an `Explanation` as JSON has it. The model scores the record and each part's absence at once:
-    one row more than there are columns, and 57 at most for a text with one column or for a picture."""
+    """A typed record -> an `Explanation` as JSON has it.
+
+    The model scores the record, and it without each part, at once: a row for each column of a table, some 50 for texts
+    and pictures, and one more.
+    """
     encoder = bundle.encoder
     parts, without = zip((None, record), *encoder.occlude(record, bundle.contract), strict=True)
     rows = [encoder.encode_one(one) for one in without]
