@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from statistics import median
 from typing import NamedTuple
 
@@ -28,6 +29,10 @@ class Scored(NamedTuple):
     embedding: np.ndarray  # (1, components)
 
 
+Waiting = tuple[Record, "asyncio.Future[Scored]"]
+Result = list[Scored] | Exception
+
+
 class Scorer:
     """A predictor for requests of one record, called from the event loop."""
 
@@ -38,8 +43,8 @@ class Scorer:
         alone, together = _seconds(predictor, [record]), _seconds(predictor, [record] * TRIAL)
         self.inline = alone < INLINE_S
         self.batches = TRIAL * alone > WORTH_IT * together
-        self._waiting: deque[tuple[Record, asyncio.Future[Scored]]] = deque()
-        self._worker: asyncio.Task[None] | None = None
+        self._waiting: deque[Waiting] = deque()
+        self._busy = False
 
     async def score(self, record: Record) -> Scored:
         if self.inline and not self.batches:
@@ -47,34 +52,51 @@ class Scorer:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Scored] = loop.create_future()
         self._waiting.append((record, future))
-        if self._worker is None:
-            self._worker = loop.create_task(self._work())  # begins when the requests that are there have been read
+        if not self._busy:
+            self._busy = True
+            loop.call_soon(self._next, loop)  # once the requests that are there have been read
         return await future
 
-    async def _work(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self._waiting:
-            most = MOST if self.batches else 1
-            batch = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
-            batch = [entry for entry in batch if not entry[1].done()]  # the others gave up waiting
-            if not batch:
-                continue
-            records = [record for record, _ in batch]
+    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Score what waits: here, or in a thread that comes back for more."""
+        while batch := self._take():
+            if not self.inline:
+                work = loop.run_in_executor(self.executor, self._scored, batch)
+                work.add_done_callback(partial(self._deliver, loop, batch))
+                return
+            _resolve(batch, self._scored(batch))
+        self._busy = False
+
+    def _deliver(self, loop: asyncio.AbstractEventLoop, batch: Sequence[Waiting], work: asyncio.Future[Result]) -> None:
+        _resolve(batch, work.result())
+        self._next(loop)
+
+    def _scored(self, batch: Sequence[Waiting]) -> Result:
+        try:
+            return _split(self.predictor.predict([record for record, _ in batch]))
+        except Exception as error:  # each request answers it as its own
+            return error
+
+    def _take(self) -> list[Waiting]:
+        """A batch of those that still wait."""
+        batch: list[Waiting] = []
+        while self._waiting and len(batch) < (MOST if self.batches else 1):
+            record, future = self._waiting.popleft()
+            if not future.done():  # a request that was given up
+                batch.append((record, future))
+        if batch:
             self.observe(len(batch))
-            try:
-                if self.inline:
-                    found = self.predictor.predict(records)
-                else:
-                    found = await loop.run_in_executor(self.executor, self.predictor.predict, records)
-            except Exception as error:  # each request answers it as its own
-                for _, future in batch:
-                    if not future.done():
-                        future.set_exception(error)
-            else:
-                for (_, future), scored in zip(batch, _split(found), strict=True):
-                    if not future.done():
-                        future.set_result(scored)
-        self._worker = None
+        return batch
+
+
+def _resolve(batch: Sequence[Waiting], result: Result) -> None:
+    for row, (_, future) in enumerate(batch):
+        if future.done():  # given up meanwhile
+            continue
+        if isinstance(result, Exception):
+            future.set_exception(result)
+        else:
+            future.set_result(result[row])
 
 
 def _split(found: tuple[list[Answer], np.ndarray]) -> list[Scored]:
