@@ -1,1 +1,1 @@
-"""How fast the service is, and what a plain service of the same model would be: `make bench`. Nothing here is served."""
+"""How fast the service is, beside a plain service of the same model: `make bench`. Nothing here is served."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
 from time import perf_counter
+from typing import cast
 
 import numpy as np
 import uvloop
@@ -64,7 +65,7 @@ async def _drive(port: int, requests: Sequence[bytes], seconds: float, connectio
         await loop.create_connection(lambda: _Connection(run), "127.0.0.1", port)
     start = perf_counter()
     if rate is None:
-        for connection in list(run.idle):
+        for _ in range(connections):
             run.send(perf_counter())
         await asyncio.sleep(seconds)
     else:
@@ -75,7 +76,7 @@ async def _drive(port: int, requests: Sequence[bytes], seconds: float, connectio
             run.send(moment)
     run.closed = False
     async with asyncio.timeout(PATIENCE_S):
-        while len(run.idle) < connections:
+        while len(run.idle) + run.lost < connections:
             await asyncio.sleep(TICK_S)
     run.load.seconds = perf_counter() - start
     for connection in run.idle:
@@ -89,6 +90,7 @@ class _Run:
     def __init__(self, requests: Sequence[bytes], closed: bool) -> None:
         self.requests, self.closed = cycle(requests), closed
         self.load = Load()
+        self.lost = 0
         self.idle: deque[_Connection] = deque()
         self.waiting: deque[float] = deque()  # moments at which requests were due that found no connection
 
@@ -118,8 +120,7 @@ class _Connection(asyncio.Protocol):
         self.run, self.received, self.due = run, b"", 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is one by its methods only
         self.run.idle.append(self)
 
     def send(self, content: bytes, due: float) -> None:
@@ -137,5 +138,7 @@ class _Connection(asyncio.Protocol):
             self.run.answered(self, head[9:12].decode(), self.due)
 
     def connection_lost(self, error: Exception | None) -> None:
-        if self not in self.run.idle:  # the service hung up on a request
-            self.run.load.statuses["none"] += 1
+        self.run.lost += 1
+        self.run.load.statuses["hung up"] += self.run.closed
+        if self in self.run.idle:
+            self.run.idle.remove(self)
