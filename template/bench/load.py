@@ -139,6 +139,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self.run.lost += 1
-        self.run.load.statuses["hung up"] += self.run.closed
         if self in self.run.idle:
             self.run.idle.remove(self)
+        else:
+            self.run.load.statuses["hung up"] += 1
