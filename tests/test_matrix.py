@@ -28,18 +28,17 @@ import json, sys
 from pathlib import Path
 from itertools import islice
 from {package} import contract as contracts
-from {package}.records import record_model, to_raw
+from {package}.reader import Reader, refused
+from {package}.records import to_raw
 from {package}.source import read_chunks, sniff_for
 contract = contracts.load()
-model = record_model(contract)
+reader = Reader(contract)
 chunk = next(read_chunks(sniff_for(Path(sys.argv[1]), contract), {rows}))
 for raw in chunk.to_dict("records"):
     raw = {{name: value for name, value in raw.items() if name in contract.inputs}}
-    try:
-        record = model.model_validate(raw).model_dump(by_alias=True)
-    except ValueError:
-        continue
-    print(json.dumps(to_raw(contract, record), ensure_ascii=False))
+    record, findings = reader.one(raw)
+    if not refused(findings):
+        print(json.dumps(to_raw(contract, record), ensure_ascii=False))
 """
 QUICK = bool(os.environ.get("QUICK"))  # `make test QUICK=1` leaves out what takes longest
 MARKED = [pytest.param(variant, marks=[pytest.mark.pairs] if variant in PAIRS else []) for variant in VARIANTS]

@@ -32,14 +32,15 @@ with Path(sys.argv[1]).open(encoding="utf-8", newline="") as file:
 REQUEST = """
 import csv
 from pathlib import Path
-from {package} import contract, records
+from {package} import contract
+from {package}.reader import Reader
 
 found = contract.load()
-model = records.record_model(found)
+reader = Reader(found)
 with Path("data/raw/customers.csv").open(encoding="utf-8", newline="") as file:
     for row in list(csv.DictReader(file))[:200]:
         del row[found.target.name]
-        model.model_validate(row)
+        assert not reader.one(row)[1], row
 """
 
 PARAMS = "from customer_model.settings import load_params; load_params()"

@@ -119,25 +119,28 @@ class Bundle:
     @cached_property
     def outputs(self) -> list[str]:
         """Those of the graph that are asked for: the scores, and the embedding where there is one."""
-        return [port.name for port in self.session.get_outputs() if port.name in (self.manifest.output, EMBEDDING)]
+        named = {port.name for port in self.session.get_outputs()}
+        return [name for name in (self.manifest.output, EMBEDDING) if name in named]
 
     def infer(self, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
         """Inputs of n records -> scores, and the leading components of the model's embedding (n, k); k may be 0."""
         rows = len(next(iter(inputs.values())))
-        starts = range(0, max(rows, 1), RUN_ROWS)
-        parts = [
-            self.session.run(self.outputs, {name: array[start : start + RUN_ROWS] for name, array in inputs.items()})
-            for start in starts
-        ]
-        found = dict(zip(self.outputs, map(np.concatenate, zip(*parts, strict=True)), strict=True))
-        scores = found[self.manifest.output].astype(np.float64)
-        return scores, found.get(EMBEDDING, np.empty((len(scores), 0)))
+        if rows <= RUN_ROWS:
+            found = self.session.run(self.outputs, inputs)
+        else:
+            parts = [
+                self.session.run(self.outputs, {name: array[start : start + RUN_ROWS] for name, array in inputs.items()})
+                for start in range(0, rows, RUN_ROWS)
+            ]
+            found = [np.concatenate(part) for part in zip(*parts, strict=True)]
+        return found[0].astype(np.float64), found[1] if len(found) > 1 else np.empty((rows, 0))
 
     def describe(self, columns: Columns, embedding: np.ndarray | None = None) -> dict[str, list[Any]]:
         """What drift looks at, column by column: `embedding` is what `infer` gave for these records."""
-        if embedding is None:
+        if embedding is None and EMBEDDING in self.outputs:
             embedding = self.infer(self.encoder.encode(columns))[1]
-        components = {f"embedding {place + 1}": part.tolist() for place, part in enumerate(embedding.T)}
+        parts = () if embedding is None else embedding.T
+        components = {f"embedding {place + 1}": part.tolist() for place, part in enumerate(parts)}
         return self.encoder.describe(columns, self.contract) | components
 
 

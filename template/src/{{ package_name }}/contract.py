@@ -22,6 +22,7 @@ Kind = Literal["binary", "multiclass", "continuous"]
 Type = Literal["number", "integer", "category", "ordinal", "datetime", "boolean", "text", "image", "id", "ignored"]
 Role = Literal["feature", "id", "target", "time", "group", "sensitive", "pii"]
 NUMERIC: tuple[Type, ...] = ("number", "integer")
+Policy = Literal["refuse", "accept"]
 
 
 class ContractError(UserError):
@@ -100,7 +101,9 @@ class Column(Section):
     order: tuple[Label, ...] = Field((), description="ordinal only, lowest first")
     min: float | str | None = None
     max: float | str | None = None
-    outside: Literal["refuse", "accept"] = Field("refuse", description="values outside min, max and allowed")
+    outside: Policy = Field("refuse", description="values outside min, max and allowed")
+    missing: Policy = Field("refuse", description="of a request: no value although the column is not nullable")
+    invalid: Policy = Field("refuse", description="of a request: a value that is not of the type; accepted as missing")
     format: str = Field("", description="datetime only: strptime format of text that is not ISO 8601")
     completeness: float | None = Field(None, ge=0, le=1)
 
@@ -155,6 +158,7 @@ class Rule(Section):
     min: float | str | None = None
     max: float | str | None = None
     reason: str
+    outside: Policy = Field("refuse", description="of a request: a record out of scope")
 
 
 class Quality(Section):
@@ -164,6 +168,12 @@ class Quality(Section):
     duplicates: Literal["drop", "refuse", "keep"] = "drop"
     freshness_days: float | None = Field(None, description="greatest age of the newest record; needs a time column")
     near_copies_allowed: tuple[str, ...] = Field((), description="columns known to be honest, however predictive")
+
+
+class Requests(Section):
+    """What the service takes, beside the rules of each column."""
+
+    unknown_fields: Policy = "refuse"
 
 
 class Acceptance(Section):
@@ -212,6 +222,7 @@ class Contract(Section):
     derived: Derived = Derived()
     eligibility: tuple[Rule, ...] = ()
     quality: Quality = Quality()
+    requests: Requests = Requests()
     acceptance: Acceptance = Acceptance()
     costs: Costs = Costs()
     split: Split = Split()

@@ -1,19 +1,18 @@
-"""Raw records to typed values: the one place that knows how a value of each type is written.
+"""Raw values to typed ones: the one place that knows how a value of each type is written.
 
-Ingest, the service and batch scoring all parse here, so a record means the same to each of them. Typed values are
+Ingest, the service and batch scoring all parse here, so a value means the same to each of them. Typed values are
 float (number, integer, boolean as bool), str (category, ordinal, text, id), datetime (naive UTC), bytes (image) and
 None for missing. How texts and images are read is for `modality` to say.
 """
 
+import hashlib
 import math
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
+from typing import Any
 
 from .contract import NUMERIC, Column, Contract, ContractError, Rule
 from .modality import FEATURE_TYPES, PARSERS
@@ -31,7 +30,6 @@ GROUPED = {
     decimal: re.compile(rf"[-+]?[1-9]\d{{0,2}}([{signs}'’ \u00a0\u202f])\d{{3}}(?:\1\d{{3}})*(?:\{decimal}\d*)?")
     for decimal, signs in ((".", ","), (",", "."))
 }
-JSON_TYPES = {"number": "number", "integer": "integer", "boolean": "boolean"}
 
 
 def parser(column: Column, decimal: str = ".") -> Parser:
@@ -136,7 +134,7 @@ def _text(value: Any) -> str | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     text = str(value).strip()
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         raise ValueError("the text holds half a surrogate pair, which no file can store")
     return None if text.lower() in MISSING_TEXT else text
 
@@ -170,14 +168,15 @@ def outside(column: Column, value: Value) -> str | None:
 
 
 def _beyond(low: float | str | None, high: float | str | None, value: Any) -> str | None:
-    if low is not None and value < _bound(low):
+    if low is not None and value < as_bound(low):
         return f"{_shown(value)} is below the minimum {low}"
-    if high is not None and value > _bound(high):
+    if high is not None and value > as_bound(high):
         return f"{_shown(value)} is above the maximum {high}"
     return None
 
 
-def _bound(bound: float | str) -> float | datetime:
+def as_bound(bound: float | str) -> Any:
+    """A bound as values compare with it: a number, or a date of the contract's text."""
     return _naive_utc(datetime.fromisoformat(bound)) if isinstance(bound, str) else bound
 
 
@@ -194,51 +193,6 @@ def ineligible(rules: Iterable[Rule], record: Mapping[str, Value]) -> str | None
     return None
 
 
-def _validator(column: Column, decimal: str) -> Callable[[Any], Value]:
-    parse = parser(column, decimal)
-    passive = not column.is_feature
-
-    def check(raw: Any) -> Value:
-        value = parse(raw)
-        if value is None:
-            if not (column.nullable or passive):
-                raise ValueError("a value is required")
-        elif column.outside == "refuse" and not passive and (reason := outside(column, value)):
-            raise ValueError(reason)
-        return value
-
-    return check
-
-
-def _schema(column: Column) -> dict[str, Any]:
-    kind = JSON_TYPES.get(column.type, "string")
-    schema: dict[str, Any] = {"type": [kind, "null"] if column.nullable or not column.is_feature else kind}
-    if column.type == "image":
-        schema["contentEncoding"] = "base64"
-    if column.outside == "refuse" and column.is_feature:
-        if column.levels:
-            schema["enum"] = [*column.levels, *([None] if column.nullable else [])]
-        bounds = {"minimum": column.min, "maximum": column.max}
-        schema |= {key: bound for key, bound in bounds.items() if isinstance(bound, (int, float))}
-    text = f"{column.description} [{column.unit}]" if column.unit else column.description
-    return schema | ({"description": text} if text else {})
-
-
-def record_model(contract: Contract, example: Mapping[str, Any] | None = None) -> type[BaseModel]:
-    """The request model: one field per input column under the column's own name, however unlike an identifier.
-
-    `model_dump(by_alias=True)` of an instance gives the typed record. Columns that are no features (ids, PII, the
-    group) are optional, the target may be there and is not used; unknown fields are refused.
-    """
-    check_features(contract)
-    fields: dict[str, Any] = {}
-    for number, (name, column) in enumerate(contract.inputs.items()):
-        kind = Annotated[
-            Any, BeforeValidator(_validator(column, contract.source.decimal)), WithJsonSchema(_schema(column))
-        ]
-        default = None if column.nullable or not column.is_feature else ...
-        fields[f"column_{number}"] = (kind, Field(default, alias=name))
-    known = WithJsonSchema({"description": "the outcome, where it is already known; not used"})
-    fields["outcome"] = (Annotated[Any, known], Field(None, alias=contract.target.name, exclude=True))
-    config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [dict(example)]} if example else {})
-    return create_model("Record", __config__=config, **fields)
+def pseudonym(value: str, key: str) -> str:
+    """BLAKE2b of a value under the project's PII_KEY: equal values stay equal, guessing needs the key."""
+    return hashlib.blake2b(value.encode(), key=key.encode()[:64], digest_size=16).hexdigest()

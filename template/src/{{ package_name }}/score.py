@@ -13,11 +13,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
-from pydantic import ValidationError
 from tqdm import tqdm
 
 from .bundle import Bundle
-from .errors import UserError, own_words
+from .errors import UserError
 from .serving.predictor import Predictor
 from .settings import Environment
 from .source import read_chunks, sniff_for
@@ -31,7 +30,7 @@ class ScoreError(UserError):
 
 
 def score(data: Path, out: Path, predictor: Predictor) -> tuple[int, int]:
-    """Write one row for each record of `data`: its ids, the answer, the error. Gives (scored, refused)."""
+    """Write one row for each record of `data`: its ids, the answer, warning, error. Gives (scored, refused)."""
     if out.suffix not in SUFFIXES:
         raise ScoreError(f"{out}: the name must end in {' or '.join(SUFFIXES)}")
     source = sniff_for(data, predictor.contract)
@@ -53,34 +52,30 @@ def score(data: Path, out: Path, predictor: Predictor) -> tuple[int, int]:
 
 def score_chunk(chunk: pd.DataFrame, predictor: Predictor) -> list[dict[str, Any]]:
     """Raw records -> one flat answer each, in their order."""
-    known = [name for name in predictor.contract.inputs if name in chunk.columns]
-    results: list[dict[str, Any]] = []
-    records, places = [], []
-    for raw in chunk[known].to_dict("records"):
-        result: dict[str, Any] = {"error": None}
-        try:
-            record = predictor.record_model.model_validate(raw).model_dump(by_alias=True)
-        except ValidationError as error:
-            result["error"] = "; ".join(f"{found['loc'][0]}: {own_words(found)}" for found in error.errors())
-        else:
-            result["error"] = predictor.refusal(record)
-            if result["error"] is None:
-                records.append(record)
-                places.append(len(results))
-            result |= {name: record[name] for name in predictor.ids}
-        results.append(result)
-    for place, answer in zip(places, predictor.predict(records) if records else [], strict=True):
-        results[place] |= _flat(answer)
+    raw = {name: chunk[name].tolist() for name in predictor.contract.inputs if name in chunk.columns}
+    columns, findings = predictor.reader.many(raw, len(chunk))
+    results: list[dict[str, Any]] = [
+        {"error": None, "warning": None} | {name: columns[name][row] for name in predictor.ids} for row in range(len(chunk))
+    ]
+    for finding in findings:
+        said, kind = f"{finding.field}: {finding.detail}", "error" if finding.refused else "warning"
+        result = results[finding.row or 0]
+        result[kind] = f"{result[kind]}; {said}" if result[kind] else said
+    scored = [row for row, result in enumerate(results) if result["error"] is None]
+    if scored:
+        answers, _ = predictor.predict_columns({name: [values[row] for row in scored] for name, values in columns.items()})
+        for row, answer in zip(scored, answers, strict=True):
+            results[row] |= _flat(answer)
     return results
 
 
 def _schema(predictor: Predictor) -> pa.Schema:
-    """The columns of what an example scores to: ids, the answer, the error."""
+    """The columns of what an example scores to: ids, the answer, the warning, the error."""
     example = pd.DataFrame(predictor.examples[:1], dtype=object)
     [answer] = score_chunk(example, predictor)
-    del answer["error"]
+    del answer["error"], answer["warning"]
     kinds = {name: pa.float64() if isinstance(value, float) else pa.string() for name, value in answer.items()}
-    return pa.schema(kinds | {"error": pa.string()})
+    return pa.schema(kinds | {"warning": pa.string(), "error": pa.string()})
 
 
 def _flat(answer: dict[str, Any]) -> dict[str, Any]:

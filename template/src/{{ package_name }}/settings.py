@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from dotenv import dotenv_values
@@ -88,7 +88,15 @@ class Environment(BaseSettings):
     host: str = "127.0.0.1"
     port: int = 8000
     bundle: Path = Path("artifacts/bundle")
-    prediction_log: Path = Path("artifacts/predictions.db")
+    challenger_bundle: Path | None = None
+    challenger_share: float = Field(0.0, ge=0, le=1, description="of the traffic; 0: it sees all, and answers none")
+    max_body_bytes: int = Field(32 * 1024**2, ge=1)
+    max_rows: int = Field(1_000, ge=1, description="records of one request")
+    prediction_log: str = Field("artifacts/predictions.db", repr=False, description="a path, or a URL with a password")
+    prediction_log_policy: Literal["drop", "block"] = "drop"
+    prediction_log_capacity: int = Field(10_000, ge=1_000, description="rows that may wait for the database")
+    prediction_log_retention_days: float | None = Field(None, gt=0, description="by default they are kept for ever")
+    log_raw: bool = Field(False, description="keep whole records, texts and images too, but no personal columns")
     mlflow_tracking_uri: str = "sqlite:///mlflow.db"
     pii_key: SecretStr = SecretStr("")
 

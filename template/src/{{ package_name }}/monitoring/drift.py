@@ -1,6 +1,6 @@
 """Do the records that arrive still look like those the model learned from? A window against the bundle's reference.
 
-    python -m <package>.monitoring.drift [--data FILE | --log FILE_OR_FOLDER] [--out FOLDER]
+    python -m <package>.monitoring.drift [--data FILE | --log URL_OR_FILE] [--out FOLDER]
 
 Exit status: 0 no drift, 3 drift, 2 too few records to say, 1 an error. Writes drift.html and drift.json.
 """
@@ -9,7 +9,6 @@ import argparse
 import json
 import math
 import random
-import sqlite3
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -37,19 +36,22 @@ OUT = Path("artifacts/drift")
 EPOCH = datetime(1970, 1, 1)
 COMMON_SHARE = 0.02
 CHANCE = 3.3  # one pair of equal normal samples in 1,000 lies further apart than so many times sqrt(1/n + 1/m)
+BY_CHANCE = 0.001  # a window with gaps only, where the reference has some values, is no chance below this
 POOLED = "(a rare level)"
 
 
 def compare(window: Mapping[str, list[Any]], bundle: Bundle, params: DriftParams, out: Path) -> dict[str, Any]:
     """Measure each column's distance from the reference and write the report.
 
-    Numbers: Wasserstein distance in standard deviations of the reference. Categories: Jensen-Shannon distance.
+    Numbers: Wasserstein distance in standard deviations of the reference. Categories: Jensen-Shannon distance. A column
+    without any value left has drifted, too, though it has no distance.
 
     Args:
         window: what `Bundle.describe` gives, or what the service logged of it.
     """
     past, present, kinds = tables(window, bundle)
     compared = [name for name in kinds if past[name].notna().any() and present[name].notna().any()]
+    gone = sorted(name for name in kinds if name in window and is_gone(past[name], present[name]))
     limits = {name: limit(past[name], present[name], params) for name in compared}
     snapshot = report(past, present, {name: kinds[name] for name in compared}, limits, params)
     distances = {
@@ -57,14 +59,15 @@ def compare(window: Mapping[str, list[Any]], bundle: Bundle, params: DriftParams
         for metric in snapshot.dict()["metrics"]
         if metric["config"]["type"].endswith(":ValueDrift")
     }
-    drifted = sorted(name for name, distance in distances.items() if distance >= limits[name])
+    drifted = sorted(gone + [name for name, distance in distances.items() if distance >= limits[name]])
     result = {
-        "drift": len(drifted) > params.share * len(distances),
+        "drift": len(drifted) > params.share * (len(distances) + len(gone)),
         "rows": len(present),
         "drifted": drifted,
         "distances": distances,
         "limits": limits,
-        "not_compared": [name for name in kinds if name not in compared],
+        "gone": gone,
+        "not_compared": [name for name in kinds if name not in compared and name not in gone],
         "model_version": bundle.manifest.model_version,
     }
     out.mkdir(parents=True, exist_ok=True)
@@ -91,6 +94,11 @@ def kind_of(field: pa.Field, values: Sequence[Any]) -> str:
     if pa.types.is_null(field.type):
         is_text = any(isinstance(value, str) for value in values)
     return "categorical" if is_text else "numerical"
+
+
+def is_gone(past: pd.Series, present: pd.Series) -> bool:
+    """Does the window hold no value of a column, while it should hold some by the gaps of the reference?"""
+    return bool(present.isna().all() and past.isna().mean() ** len(present) < BY_CHANCE)
 
 
 def limit(past: pd.Series, present: pd.Series, params: DriftParams) -> float:
@@ -203,7 +211,8 @@ def run(arguments: argparse.Namespace) -> int:
         return TOO_LITTLE
     window = bundle.describe(columns) if arguments.data else transposed(logged)
     result = compare(window, bundle, params, arguments.out)
-    found = ", ".join(f"{name} ({result['distances'][name]:.2f})" for name in result["drifted"]) or "none"
+    says = {name: f"{distance:.2f}" for name, distance in result["distances"].items()}
+    found = ", ".join(f"{name} ({says.get(name, 'always missing')})" for name in result["drifted"]) or "none"
     print(f"drift: {'DRIFT' if result['drift'] else 'no drift'} in {rows:,} records; drifted columns: {found}")
     print(f"drift: {arguments.out / 'drift.html'}")
     return DRIFT if result["drift"] else NO_DRIFT
@@ -212,14 +221,12 @@ def run(arguments: argparse.Namespace) -> int:
 def main() -> None:
     parser_ = _Arguments(prog="drift", description="Compare a window of records with the training data.")
     parser_.add_argument("--data", type=Path, help="as make contract takes it; without it, the prediction log is read")
-    parser_.add_argument("--log", type=Path, help="a prediction log, or a folder of them")
+    parser_.add_argument("--log", help="a prediction log: a URL, or the path of a SQLite file")
     parser_.add_argument("--out", type=Path, default=OUT, help="folder for drift.html and drift.json")
     try:
         status = run(parser_.parse_args())
     except UserError as error:
         sys.exit(f"drift: {error}")
-    except sqlite3.Error as error:
-        sys.exit(f"drift: the prediction log cannot be read ({error}); give DATA=file, or let the service answer first")
     sys.exit(status)
 
 

@@ -12,7 +12,7 @@ from .. import contract as contracts
 from ..artifacts import CLEAN, INGEST, write_json
 from ..bundle import digest
 from ..contract import Contract, Source
-from ..records import Value, check_features, ineligible, parser
+from ..records import Value, check_features, ineligible, parser, pseudonym
 from ..settings import Environment
 from ..source import FILE, SourceError, files_of, read_chunks
 from . import PipelineError, command
@@ -138,11 +138,6 @@ def protect(table: pa.Table, contract: Contract, key: str) -> pa.Table:
             hashes = [None if value is None else pseudonym(str(value), key) for value in table.column(name).to_pylist()]
             kept = kept.set_column(kept.column_names.index(name), name, pa.array(hashes, pa.string()))
     return kept
-
-
-def pseudonym(value: str, key: str) -> str:
-    """BLAKE2b of a value under the project's PII_KEY: equal values stay equal, guessing needs the key."""
-    return hashlib.blake2b(value.encode(), key=key.encode()[:64], digest_size=16).hexdigest()
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from . import PipelineError, command
 from .metric import primary_metric, sign, watch
 from .table import columns_of, read_part, target_of, write
 
-GOLDEN_RECORDS = 5
+GOLDEN_RECORDS, GOLDEN_DRAW = 5, 50
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def export(estimator: Any, decision: Decision, material: Material) -> Bundle:
     save(BUNDLE, golden=(), **details)
     draft = Bundle.load(BUNDLE)  # what remains is what this graph itself gives
     write(reference(draft, material), BUNDLE / REFERENCE)
-    save(BUNDLE, golden=golden_records(draft, material.fitting), **details)
+    save(BUNDLE, golden=golden_records(draft, material), **details)
     return Bundle.load(BUNDLE)
 
 
@@ -153,16 +153,23 @@ def reference(bundle: Bundle, material: Material) -> pa.Table:
     return pa.table({name: known.get(name, [None] * len(rows)) + values for name, values in held_out.items()})
 
 
-def golden_records(bundle: Bundle, fitting: pa.Table) -> tuple[Golden, ...]:
-    """Raw records with the scores that the bundle gives them, fewest gaps first."""
-    contract = bundle.contract
+def golden_records(bundle: Bundle, material: Material) -> tuple[Golden, ...]:
+    """Raw records with the scores that the bundle gives them: of a draw with few gaps those with the smallest pictures.
+
+    They stand in the bundle, in the examples of the service's description, and in front of people.
+    """
+    contract, fitting = bundle.contract, material.fitting
     shown = [*contract.features, *contract.with_role("time"), *(rule.column for rule in contract.eligibility)]
     gaps = np.sum([fitting.column(name).is_null().to_numpy() for name in contract.features], axis=0)
-    golden = []
-    for row in np.argsort(gaps, kind="stable")[:GOLDEN_RECORDS].tolist():
-        record = {name: fitting.column(name)[row].as_py() for name in dict.fromkeys(shown)}
-        golden.append(Golden(record=to_raw(contract, record), scores=bundle.scores_one(record)[0].tolist()))
-    return tuple(golden)
+    rows = np.random.default_rng(material.params.seed).permutation(fitting.num_rows)
+    drawn = rows[np.argsort(gaps[rows], kind="stable")][:GOLDEN_DRAW]
+    records = fitting.select(list(dict.fromkeys(shown))).take(drawn).to_pylist()
+    small = sorted(records, key=picture_bytes)[:GOLDEN_RECORDS]
+    return tuple(Golden(record=to_raw(contract, one), scores=bundle.scores_one(one)[0].tolist()) for one in small)
+
+
+def picture_bytes(record: dict[str, Any]) -> int:
+    return sum(len(value) for value in record.values() if isinstance(value, bytes))
 
 
 def compare(exported: np.ndarray, native: np.ndarray, truth: np.ndarray) -> float:

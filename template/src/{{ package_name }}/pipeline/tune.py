@@ -1,4 +1,4 @@
-"""Stage 4: hyperparameters of every candidate, by cross-validation on the training part with Optuna."""
+"""Stage 4: hyperparameters of every candidate, on folds of the training part with Optuna."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -63,9 +63,10 @@ def tune() -> None:
                 evaluate, HIGHER_IS_BETTER[metric], trials[name], deadline - time.monotonic(), params.seed, progress
             )
             found[name] = summary(study, space)
-    write_json(TUNING, {"metric": metric, "candidates": found})
+    write_json(TUNING, {"metric": metric, "folds": len(prepared), "candidates": found})
     for name, result in found.items():
-        print(f"tune: {name}: {metric} {result['score']:.4f} +- {result['spread']:.4f} over {params.tune.folds} folds")
+        many = f" +- {result['spread']:.4f} over {len(prepared)} folds"
+        print(f"tune: {name}: {metric} {result['score']:.4f}{many if len(prepared) > 1 else ' on a held-out fifth'}")
 
 
 def search(

@@ -1,7 +1,6 @@
 """Serve the bundle at HOST and PORT: `python -m <package>.serving`."""
 
 import socket
-import sqlite3
 import sys
 
 import uvicorn
@@ -18,11 +17,14 @@ def main() -> None:
     environment = Environment()
     try:
         predictor = Predictor(Bundle.load(environment.bundle))
-        log = PredictionLog(environment.prediction_log)
+        log = PredictionLog(
+            environment.prediction_log,
+            policy=environment.prediction_log_policy,
+            capacity=environment.prediction_log_capacity,
+            retention_days=environment.prediction_log_retention_days,
+        )
     except UserError as error:
         sys.exit(f"serve: {error}")
-    except (OSError, sqlite3.Error) as error:
-        sys.exit(f"serve: the prediction log {environment.prediction_log} cannot be written: {error}")
     try:
         listener = socket.create_server((environment.host, environment.port))
     except OSError as error:

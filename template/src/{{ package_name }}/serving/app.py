@@ -1,107 +1,74 @@
-"""The HTTP routes. They translate between HTTP and the predictor, and hold no knowledge of the model."""
+"""The HTTP application: what its paths take and answer. The layer around it (keys, limits, metrics) is `edge`."""
 
-import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Body, FastAPI, Request
-from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI, Request, Response
 from fastapi_offline import FastAPIOffline
-from pydantic import BaseModel, Field, create_model
 
-from .body import JSON, bodies_of, read, record_of
-from .prediction_log import PredictionLog
-from .predictor import Predictor
-from .problems import RESPONSES, OutOfScope, install, pointer_to
+from ..settings import Environment
+from .body import bare_media, fields_of, json_of, media_type, read, table_of
+from .inference_v2 import add_inference_v2
+from .openapi import answer_model, answers_model, batch_body, record_body
+from .problems import install, responses
+from .routes import add_post, by_name, json_response, request_id, soon
+from .service import Service
 
-MAX_BATCH = 1_000
+REFUSALS = responses(400, 401, 413, 415, 422, 503)
 
 
-def create_app(predictor: Predictor, log: PredictionLog) -> FastAPI:
-    """The service of one bundle; the log is closed, and so written out, when the service stops."""
+def create_app(service: Service, environment: Environment) -> FastAPI:
+    """All routes of a service; its log is closed, and so written out, when the application stops."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
-        log.close()
+        service.log.close()
 
-    problem = predictor.contract.problem
+    predictor = service.models.champion.predictor
     app = FastAPIOffline(
-        title=problem.name,
-        description=problem.goal,
+        title=predictor.contract.problem.name,
+        description=predictor.contract.problem.goal,
         version=predictor.version,
         lifespan=lifespan,
         redoc_url=None,
     )
     install(app)
-    _add_predict(app, predictor, log)
-    _add_state(app, predictor, log)
+    _add_predict(app, service, environment)
+    add_inference_v2(app, service, environment)
     return app
 
 
-def _add_predict(app: FastAPI, predictor: Predictor, log: PredictionLog) -> None:
-    record_type: Any = predictor.record_model
-    answer_type: Any = predictor.answer_model
-    batch_type: Any = create_model("Batch", records=(list[record_type], Field(min_length=1, max_length=MAX_BATCH)))
-    answers_type: Any = create_model("Predictions", predictions=(list[answer_type], ...))
-    typical = {f"example {number}": {"value": record} for number, record in enumerate(predictor.examples, 1)}
-    several = {"two records": {"value": {"records": predictor.examples[:2]}}}
+def _add_predict(app: FastAPI, service: Service, environment: Environment) -> None:
+    predictor = service.models.champion.predictor
+    bare = bare_media(list(predictor.contract.features))
+    answer = answer_model(predictor.ids)
 
-    def answer(bodies: Sequence[BaseModel], place: Sequence[str]) -> list[dict[str, Any]]:
-        records = [body.model_dump(by_alias=True) for body in bodies]
-        for number, record in enumerate(records):
-            if reason := predictor.refusal(record):
-                raise OutOfScope(pointer_to([*place, number] if place else []), reason)
-        answers, described = predictor.predict_described(records)
-        for found, description in zip(answers, described, strict=True):
-            found |= {"prediction_id": uuid.uuid4().hex, "model_version": predictor.version}
-            shown = {name: value for name, value in found.items() if name not in predictor.ids}
-            log.append(found["prediction_id"], predictor.version, description, shown)
-        return answers
-
-    bodies = {"requestBody": {"required": True, "content": bodies_of(predictor, typical)}}
-
-    @app.post("/predict", response_model=answer_type, responses=RESPONSES, openapi_extra=bodies, tags=["predict"])
-    async def predict(request: Request) -> JSONResponse:
+    async def predict(request: Request) -> Response:
         """Predict one record, given as the source has it."""
-        body, content_type = await read(request), request.headers.get("content-type", JSON)
+        body, media = await read(request, environment.max_body_bytes), media_type(request)
+        record, findings = await soon(service, body, lambda: service.read(fields_of(media, body, bare)))
+        return json_response(await service.one(record, findings, request_id(request)))
 
-        def work() -> dict[str, Any]:
-            return answer([record_of(content_type, body, predictor)], [])[0]
+    async def predict_batch(request: Request) -> Response:
+        """Predict many records, given as a list or by column: all of them, or none when one is refused."""
+        body, media = await read(request, environment.max_body_bytes), media_type(request)
 
-        return JSONResponse(await run_in_threadpool(work))  # other requests go on, /health among them
+        def work() -> tuple[Any, Any]:
+            content = json_of(media, body)
+            table = table_of(content, service.models.champion.predictor.reader, environment.max_rows)
+            answers, notes = service.many(table, request_id(request))
+            return {"columns": by_name(answers)} if "columns" in content else {"predictions": answers}, notes
 
-    @app.post("/predict/batch", response_model=answers_type, responses=RESPONSES, tags=["predict"])
-    async def predict_batch(batch: Annotated[batch_type, Body(openapi_examples=several)]) -> JSONResponse:
-        """Predict several records: all of them, or none when one is refused."""
-        records: list[BaseModel] = getattr(batch, "records")  # noqa: B009 - the class is made above
-        return JSONResponse({"predictions": await run_in_threadpool(answer, records, ["records"])})
+        content, notes = await soon(service, body, work)
+        await service.note(notes)
+        return json_response(content)
 
-
-def _add_state(app: FastAPI, predictor: Predictor, log: PredictionLog) -> None:
-    manifest, contract = predictor.bundle.manifest, predictor.contract
-
-    @app.get("/health", tags=["state"])
-    async def health() -> dict[str, Any]:
-        """Answers when the bundle is verified and predictions are possible."""
-        return {"status": "ok", "model_version": predictor.version, "log_rows_dropped": log.dropped}
-
-    @app.get("/metadata", tags=["state"])
-    async def metadata() -> dict[str, Any]:
-        """What is served: version, lineage, decision, and the schemas of input and output."""
-        return {
-            "model_version": predictor.version,
-            "contract_digest": manifest.contract_digest,
-            "lineage": manifest.lineage,
-            "providers": predictor.bundle.session.get_providers(),
-            "decision": manifest.decision.model_dump(),
-            "problem": contract.problem.model_dump(),
-            "input_schema": predictor.record_model.model_json_schema(),
-            "output_schema": predictor.answer_model.model_json_schema(),
-        }
-
-    @app.get("/", include_in_schema=False)
-    async def root() -> dict[str, str]:
-        return {"service": contract.problem.name, "docs": "/docs", "predict": "POST /predict"}
+    documented: dict[str, Any] = {"responses": REFUSALS, "tags": ["predict"]}
+    body = record_body(predictor, tuple(bare))
+    add_post(app, "/predict", predict, response_model=answer, openapi_extra=body, **documented)
+    body = batch_body(predictor, environment.max_rows)
+    add_post(
+        app, "/predict/batch", predict_batch, response_model=answers_model(answer), openapi_extra=body, **documented
+    )

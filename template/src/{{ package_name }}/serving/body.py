@@ -1,53 +1,117 @@
-"""A request's body as a record: JSON, or the one feature as it stands where `modality` names its media type."""
+"""What a request's body holds: raw fields of one record, or raw columns of many, and where each value stands in it."""
 
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
-from fastapi import HTTPException, Request
-from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ValidationError
+from fastapi import Request
+from pydantic_core import from_json
 
 from ..modality import MEDIA_TYPES
-from .predictor import Predictor
+from ..reader import ABSENT, Finding, Reader
+from .problems import TITLES, FieldError, Problem, not_json, pointer_to, unfit
 
 JSON = "application/json"
-MAX_BODY = 32 * 1024**2
+
+K = TypeVar("K")
+Place = Callable[[int | None, str], tuple[str | int, ...]]  # row and field -> path in the body
 
 
-def bodies_of(predictor: Predictor, examples: dict[str, Any]) -> dict[str, Any]:
-    """The bodies that `record_of` takes, as OpenAPI describes them."""
-    bare = {"schema": {"type": "string", "format": "binary"}}
-    described = {"schema": predictor.record_model.model_json_schema(), "examples": examples}
-    return {JSON: described} | dict.fromkeys(media_types_of(predictor), bare)
+class Table(NamedTuple):
+    """Raw columns of so many records, and where they stand in the body."""
+
+    columns: Mapping[str, Sequence[Any]]
+    rows: int
+    place: Place
+    findings: list[Finding]
 
 
-def media_types_of(predictor: Predictor) -> tuple[str, ...]:
-    """Those of bodies that are a whole record as they stand: with two features none is."""
-    return MEDIA_TYPES if len(predictor.contract.features) == 1 else ()
+async def read(request: Request, most: int) -> bytes:
+    """A request's body. Raises Problem, 413, once it is larger than so many bytes."""
+    body, more = b"", True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise Problem(400, "Cut off", "The connection ended before the body did.")
+        part = message.get("body", b"")
+        if len(body) + len(part) > most:
+            raise Problem(413, TITLES[413], f"The body is larger than {most:,} bytes.")
+        body = body + part if body else part
+        more = message.get("more_body", False)
+    return body
 
 
-async def read(request: Request) -> bytes:
-    """A request's body. Raises HTTPException, 413, once it is too large."""
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_BODY:
-            raise HTTPException(413, f"the body is larger than {MAX_BODY:,} bytes")
-    return bytes(body)
+def fields_of(media: str, body: bytes, bare: Mapping[str, str]) -> dict[str, Any]:
+    """The raw fields of one record; `bare` are media types whose body is a field as it stands, with its name."""
+    if media in bare:
+        return {bare[media]: body}
+    return expect(json_of(media, body, bare), dict, ())
 
 
-def record_of(content_type: str, body: bytes, predictor: Predictor) -> BaseModel:
-    """The record in a request.
-
-    Raises:
-        RequestValidationError: it does not fit the contract.
-        HTTPException: 415, the media type is not one of those described.
-    """
-    media, bare = content_type.partition(";")[0].strip().lower(), media_types_of(predictor)
+def json_of(media: str, body: bytes, bare: Mapping[str, str] | None = None) -> Any:
+    """Raises Problem, 415 or 400, when there is no JSON."""
+    if media != JSON and not media.endswith("+json"):
+        raise Problem(415, TITLES[415], f"The body is {media}, allowed are {', '.join((JSON, *(bare or ())))}.")
     try:
-        if media in bare:
-            return predictor.record_model.model_validate({next(iter(predictor.contract.features)): body})
-        if media == JSON or media.endswith("+json"):
-            return predictor.record_model.model_validate_json(body)
-    except ValidationError as error:
-        raise RequestValidationError([found | {"loc": ("body", *found["loc"])} for found in error.errors()]) from None
-    raise HTTPException(415, f"the body is {media}, allowed are {', '.join((JSON, *bare))}")
+        return from_json(body)
+    except ValueError:
+        raise not_json() from None
+
+
+def media_type(request: Request) -> str:
+    return request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+
+
+def bare_media(features: Sequence[str]) -> dict[str, str]:
+    """Media types that a whole record may have: with two features there are none."""
+    return dict.fromkeys(MEDIA_TYPES, features[0]) if len(features) == 1 else {}
+
+
+def table_of(content: Any, reader: Reader, most: int) -> Table:
+    """A batch: `{"records": [{...}, ...]}` or `{"columns": {name: [...], ...}}`."""
+    expect(content, dict, ())
+    if content.keys() == {"records"}:
+        return _records(content["records"], reader, most)
+    if content.keys() == {"columns"}:
+        return columns_of(content["columns"], reader, most, lambda row, name: ("columns", name) + (() if row is None else (row,)))
+    raise unfit([FieldError(pointer="", detail="the body holds either records or columns")])
+
+
+def _records(records: Any, reader: Reader, most: int) -> Table:
+    expect(records, list, ("records",))
+    check_rows(len(records), most, ("records",))
+    findings: list[Finding] = []
+    for row, record in enumerate(records):
+        if not expect(record, dict, ("records", row)).keys() <= reader.known:
+            findings += reader.unknown(record, row)
+    columns = {field.name: [record.get(field.name, ABSENT) for record in records] for field in reader.fields}
+    return Table(columns, len(records), lambda row, name: ("records", *(() if row is None else (row,)), name), findings)
+
+
+def columns_of(columns: Any, reader: Reader, most: int, place: Place) -> Table:
+    """Columns by name, each with a value for every record."""
+    expect(columns, dict, ("columns",))
+    lengths = {name: len(expect(values, list, place(None, name))) for name, values in columns.items()}
+    rows = max(lengths.values(), default=0)
+    check_rows(rows, most, ("columns",))
+    uneven = [name for name, length in lengths.items() if length != rows]
+    if uneven:
+        raise unfit(
+            [
+                FieldError(pointer=pointer_to(place(None, name)), detail=f"{lengths[name]} values where others have {rows}")
+                for name in uneven
+            ]
+        )
+    return Table(columns, rows, place, reader.unknown(columns, None))
+
+
+def check_rows(rows: int, most: int, path: Sequence[str]) -> None:
+    if not 1 <= rows <= most:
+        raise unfit([FieldError(pointer=pointer_to(path), detail=f"1 to {most:,} records are taken at once, found {rows:,}")])
+
+
+def expect(value: Any, kind: type[K], path: Sequence[str | int]) -> K:
+    """The value, which must be of this kind."""
+    if not isinstance(value, kind):
+        wanted = {dict: "an object", list: "a list", str: "a text"}[kind]
+        raise unfit([FieldError(pointer=pointer_to(path), detail=f"{wanted} is expected")])
+    return value

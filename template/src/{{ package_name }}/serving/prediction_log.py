@@ -1,87 +1,314 @@
-"""What was asked and what was answered, for drift and audits: a SQLite file written off the request path."""
+"""What was asked and what was answered, for drift, quality and audits: written off the request path, in batches.
+
+drop   an answer never waits for the log: what does not fit into the queue is dropped and counted. While the
+       database is down, rows wait in the queue.
+block  an answer waits until its rows are committed; while the database is down it is refused.
+"""
 
 import json
 import logging
-import queue
-import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import closing
-from datetime import UTC, datetime
-from heapq import nlargest
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError, StatementError
+
+from ..errors import UserError
+from . import database
+from .database import Row
 
 log = logging.getLogger(__name__)
 
-TABLE = """
-CREATE TABLE IF NOT EXISTS predictions (
-    prediction_id TEXT PRIMARY KEY,
-    predicted_at TEXT NOT NULL,
-    model_version TEXT NOT NULL,
-    record TEXT NOT NULL,
-    answer TEXT NOT NULL
-)
-"""
-INSERT = "INSERT INTO predictions VALUES (?, ?, ?, ?, ?)"
-CAPACITY = 10_000
-BATCH = 500
+Policy = Literal["drop", "block"]
+Result = TypeVar("Result")
+
+BATCH = 500  # rows a transaction
+LINGER_S = 0.1  # policy drop: how long a row may wait for others
+PROBE_S = 1.0  # between two attempts to reach a database that is down
+CLOSE_S = 10.0  # for what is queued when the service stops
+STUCK_S = 10.0  # a database that takes longer over one batch counts as down
+EXPIRE_S, EXPIRE_ROWS = 3600.0, 1000
+CLOCK_S = 60.0  # by more than this, clocks do not drift apart: one of them was set
+
+
+class LogUnavailable(Exception):
+    """Nothing can be made durable now."""
+
+
+class Loggable(Protocol):
+    """One answered request, of `len` predictions."""
+
+    def __len__(self) -> int: ...
+
+    def rows(self) -> list[dict[str, Any]]:
+        """All columns of the table `predictions`, times as `database.moment` gives them. Called in another thread."""
+
+
+class Label(NamedTuple):
+    """What turned out to be true of a prediction."""
+
+    prediction_id: str
+    outcome: str
+
+
+class _Entry(NamedTuple):
+    answered: Loggable
+    done: "Future[None] | None"
 
 
 class PredictionLog:
-    """Appends predictions in batches from a thread of its own; what cannot be written is dropped and counted."""
+    """Appends predictions from a thread of its own.
 
-    def __init__(self, path: Path) -> None:
-        """Raises OSError or sqlite3.Error when the file cannot be written: a service must say so at its start."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.path = path
-        self.dropped = 0
-        self._queue: queue.Queue[tuple[str, ...] | None] = queue.Queue(CAPACITY)
-        with sqlite3.connect(path) as connection:
-            connection.execute(TABLE)
-        self._thread = threading.Thread(target=self._write, name="prediction-log", daemon=True)
+    Attributes:
+        dropped: rows that were answered and are not in the log.
+        queued: rows that wait.
+    """
+
+    def __init__(
+        self, url: str, *, policy: Policy = "drop", capacity: int = 10_000, retention_days: float | None = None
+    ) -> None:
+        """`capacity` is in rows.
+
+        Raises:
+            UserError: the log cannot be opened; with policy drop, a PostgreSQL that cannot be reached is waited for.
+        """
+        self.policy, self._capacity, self._retention_days = policy, capacity, retention_days
+        self.dropped = self.queued = 0
+        self._queue: deque[_Entry] = deque()
+        self._lock, self._wake, self._closing = threading.Lock(), threading.Event(), threading.Event()
+        self._started = time.time(), time.monotonic()
+        self._expire_at = float("inf") if retention_days is None else 0.0
+        self._busy_since = self._deadline = float("inf")
+        self._migrated, self._up = False, True
+        self._look_at = 0.0
+        location = database.url_of(url)
+        self._engine = database.connect(location, durable=policy == "block")
+        try:
+            if location.get_backend_name() == "sqlite":
+                Path(location.database or "").parent.mkdir(parents=True, exist_ok=True)
+            self._transact(database.probe)
+        except (OSError, SQLAlchemyError) as error:
+            if policy == "block" or location.get_backend_name() == "sqlite":
+                name = location.render_as_string() if "://" in url else url
+                raise UserError(f"the prediction log {name} cannot be written: {_reason(error)}") from None
+            self._down(error)
+        self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
         self._thread.start()
 
-    def append(self, prediction_id: str, version: str, record: dict[str, Any], answer: dict[str, Any]) -> None:
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    @property
+    def writable(self) -> bool:
+        """Whether the database takes rows, as far as is known."""
+        return self._up and time.monotonic() - self._busy_since < STUCK_S
+
+    def append(self, answered: Loggable) -> "Future[None] | None":
+        """Log an answer.
+
+        Returns:
+            None with policy drop. With policy block, what is done once the rows are committed, or fails with
+            LogUnavailable.
+        """
+        rows, block = len(answered), self.policy == "block"
+        done: Future[None] | None = Future() if block else None
+        with self._lock:
+            fits = self.queued + rows <= self._capacity and not self._closing.is_set() and (not block or self.writable)
+            if fits:
+                self._queue.append(_Entry(answered, done))
+                self.queued += rows
+            elif done is None:
+                self.dropped += rows
+        if not fits and done is not None:
+            done.set_exception(LogUnavailable("the prediction log is down, or its queue is full"))
+        elif (block or self.queued >= BATCH) and not self._wake.is_set():
+            self._wake.set()
+        return done
+
+    def feedback(self, labels: Sequence[Label]) -> list[str]:
+        """Store labels; the same again changes nothing, another one for the same prediction replaces it. Blocks.
+
+        Returns:
+            The ids that the log does not know.
+
+        Raises:
+            LogUnavailable: nothing was stored.
+        """
         try:
-            self._queue.put_nowait((prediction_id, now, version, _json(record), _json(answer)))
-        except queue.Full:
-            self.dropped += 1
+            return self._transact(partial(database.label, outcomes=dict(labels)))
+        except (SQLAlchemyError, UserError) as error:
+            log.error("feedback could not be stored: %s", _reason(error))
+            raise LogUnavailable("the prediction log is down") from None
 
     def close(self) -> None:
-        """Write what is queued, then stop."""
-        self._queue.put(None)
-        self._thread.join()
+        """Write what is queued, but take no longer than about CLOSE_S; what is left counts as dropped."""
+        self._deadline = time.monotonic() + CLOSE_S
+        self._closing.set()
+        self._wake.set()
+        self._thread.join(CLOSE_S + PROBE_S)
+        if self._thread.is_alive():  # the database neither takes the rows nor refuses them
+            self.dropped += self.queued
+            log.error("%d predictions could not be logged before the service stopped", self.queued)
+        else:
+            self._engine.dispose()
 
-    def _write(self) -> None:
-        connection = sqlite3.connect(self.path, timeout=30)
-        open_ = True
-        while open_:
-            rows = [self._queue.get()]
-            while len(rows) < BATCH and not self._queue.empty():
-                rows.append(self._queue.get())
-            open_ = None not in rows
-            kept = [row for row in rows if row is not None]
+    def _run(self) -> None:
+        while True:
+            if entries := self._take():
+                self._write(entries)
+            elif self._closing.is_set():
+                return
+            elif time.monotonic() >= self._look_at:
+                self._look()
+            if self._up and time.monotonic() >= self._expire_at:
+                self._expire()
+
+    def _take(self) -> list[_Entry]:
+        """What is queued, up to a batch, once there is something or it is time to look after other things."""
+        block = self.policy == "block"
+        if not self._closing.is_set() and self.queued < (1 if block else BATCH):
+            patience = PROBE_S if block else LINGER_S
+            self._wake.wait(max(0.0, min(patience, self._expire_at - time.monotonic())))
+        self._wake.clear()
+        entries, rows = [], 0
+        with self._lock:
+            while self._queue and rows < BATCH:
+                entries.append(self._queue.popleft())
+                rows += len(entries[-1].answered)
+        return entries
+
+    def _write(self, entries: list[_Entry]) -> None:
+        """Commit; with policy drop, try until that is done."""
+        described = [_described(entry.answered) for entry in entries]
+        stored = None
+        while stored is None and time.monotonic() < self._deadline:
+            stored = self._commit(described)
+            if stored is None and self.policy == "block":
+                break
+            if stored is None and self._closing.wait(PROBE_S):
+                time.sleep(PROBE_S / 4)
+        for entry, rows in zip(entries, stored or [0] * len(entries), strict=True):
+            lost = len(entry.answered) - rows
+            with self._lock:
+                self.queued -= len(entry.answered)
+                self.dropped += 0 if entry.done else lost
+            if entry.done and entry.done.set_running_or_notify_cancel():
+                entry.done.set_exception(LogUnavailable("not logged")) if lost else entry.done.set_result(None)
+
+    def _commit(self, described: Sequence[Sequence[Row]]) -> list[int] | None:
+        """How many of each entry's rows are in the log now; None when the database takes none."""
+        if self.policy == "block" and not self._up:
+            return None
+        self._busy_since = time.monotonic()
+        try:
             try:
-                with connection:
-                    connection.executemany(INSERT, kept)
-            except sqlite3.Error as error:  # a full disk or a lock: predictions go on, and the loss is counted
-                self.dropped += len(kept)
-                log.error("%d predictions could not be logged: %s", len(kept), error)
-        connection.close()
+                self._transact(partial(database.insert, rows=[row for rows in described for row in rows]))
+                stored = [len(rows) for rows in described]
+            except (SQLAlchemyError, TypeError, ValueError) as error:
+                if not _is_about_content(error):
+                    raise
+                stored = [sum(map(self._inserted, rows)) for rows in described]
+        except (SQLAlchemyError, UserError) as error:
+            self._down(error)
+            return None
+        finally:
+            self._busy_since = float("inf")
+        self._back()
+        return stored
+
+    def _inserted(self, row: Row) -> bool:
+        """Whether the database took one row; an error that is not about what the row holds is raised."""
+        try:
+            self._transact(partial(database.insert, rows=[row]))
+        except (SQLAlchemyError, TypeError, ValueError) as error:
+            if not _is_about_content(error):
+                raise
+            log.error("prediction %s could not be logged: %s", row.get("prediction_id"), _reason(error))
+            return False
+        return True
+
+    def _look(self) -> None:
+        """Whether a database that was down is back, or with policy block, whether it is still there."""
+        self._look_at = time.monotonic() + PROBE_S
+        if self._up and self.policy == "drop":
+            return
+        try:
+            self._transact(database.ping if self._up else database.probe)
+        except (SQLAlchemyError, UserError) as error:
+            self._down(error)
+        else:
+            self._back()
+
+    def _transact(self, work: Callable[[Connection], Result]) -> Result:
+        """`work` in a transaction, on tables of this version of the code."""
+        if not self._migrated:
+            database.migrate(self._engine)
+            self._migrated = True
+        return database.transact(self._engine, work)
+
+    def _down(self, error: Exception) -> None:
+        if self._up:
+            waits = "wait" if self.policy == "drop" else "are refused"
+            log.error("the prediction log is down, predictions %s: %s", waits, _reason(error))
+        self._up = False
+
+    def _back(self) -> None:
+        if not self._up:
+            log.warning("the prediction log is back")
+        self._up = True
+
+    def _expire(self) -> None:
+        """Delete some of what is older than the retention; the earlier of two clocks decides what is."""
+        assert self._retention_days is not None
+        wall, monotonic = time.time(), time.monotonic()
+        expected = self._started[0] + monotonic - self._started[1]
+        if abs(wall - expected) > CLOCK_S:
+            log.warning("the clock was set by %+.0f s since the service started; retention is careful", wall - expected)
+        before = database.moment(min(wall, expected) - 86_400 * self._retention_days)
+        try:
+            deleted = self._transact(partial(database.expire, before=before, most=EXPIRE_ROWS))
+        except SQLAlchemyError as error:
+            log.error("old predictions could not be deleted: %s", _reason(error))
+            deleted = 0
+        self._expire_at = monotonic + (0.0 if deleted == EXPIRE_ROWS else EXPIRE_S)
 
 
-def read(path: Path, most: int) -> Iterator[dict[str, Any]]:
-    """The newest records of a log, newest first, as drift looks at them; `path` is a file or a folder of such files."""
-    found: list[tuple[str, str]] = []
-    for file in sorted(path.glob("*.db")) if path.is_dir() else [path]:
-        # rw, not ro: a service that was killed leaves a journal, which the next reader has to roll back
-        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=rw", uri=True)) as connection:
-            query = "SELECT predicted_at, record FROM predictions ORDER BY predicted_at DESC LIMIT ?"
-            found = nlargest(most, [*found, *connection.execute(query, (most,))])
-    return (json.loads(record) for _, record in found)
+def read(url: str, most: int) -> Iterator[dict[str, Any]]:
+    """The newest records that the champion answered, newest first, as drift looks at them.
+
+    Raises:
+        UserError: the log cannot be read.
+    """
+    engine = database.connect(database.url_of(url), exists=True)
+    try:
+        records = database.transact(engine, partial(database.newest, most=most))
+    except SQLAlchemyError as error:
+        what_to_do = "give DATA=file, or let the service answer first"
+        raise UserError(f"the prediction log cannot be read ({_reason(error)}); {what_to_do}") from None
+    finally:
+        engine.dispose()
+    return map(json.loads, records)
 
 
-def _json(content: dict[str, Any]) -> str:
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"), default=datetime.isoformat)
+def _described(answered: Loggable) -> list[dict[str, Any]]:
+    """An answer's rows; none, with the reason in the service's log, where a model's own code fails on it."""
+    try:
+        return answered.rows()
+    except Exception:
+        log.exception("%d predictions could not be described", len(answered))
+        return []
+
+
+def _is_about_content(error: Exception) -> bool:
+    """Whether a row is refused for what it holds, so that trying again would not help."""
+    refusals = (DataError, IntegrityError, ProgrammingError, TypeError, ValueError)
+    return isinstance(error, refusals) or (isinstance(error, StatementError) and not isinstance(error, DBAPIError))
+
+
+def _reason(error: Exception) -> str:
+    """An error in one line, without the statement and its values, which may be a person's."""
+    found = str(error.orig if isinstance(error, StatementError) else error).strip()
+    return found.splitlines()[0] if found else type(error).__name__

@@ -1,71 +1,82 @@
-"""From typed records to answers: the path that the service and batch scoring share, so that their numbers agree."""
+"""From raw records to answers: the path that the service and batch scoring share, so that their numbers agree."""
 
+import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, Field, ValidationError, create_model
 
 from ..bundle import GOLDEN_TOLERANCE, Bundle, BundleError
-from ..records import Value, ineligible, record_model
-from ..task import Answer
+from ..reader import Reader, refused
+from ..records import Value
 
 Record = Mapping[str, Value]
+Answer = dict[str, Any]
+
+FEW = 16  # up to so many, one by one is faster than column by column
 
 
 class Predictor:
-    """A bundle with its request and response models; construction proves that it still scores as it was trained."""
+    """A bundle that reads and answers; construction proves that it still scores as it was trained."""
 
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
         self.contract = bundle.contract
         self.version = bundle.manifest.model_version
         self.examples = [golden.record for golden in bundle.manifest.golden]
-        self.record_model = record_model(self.contract, next(iter(self.examples), None))
+        self.reader = Reader(self.contract)
         self.ids = [name for name in self.contract.with_role("id") if name in self.contract.inputs]
-        self.answer_model = _answer_model(self.ids)
         self._compare_golden()
 
-    def refusal(self, record: Record) -> str | None:
-        """Why a record is out of the contract's scope, or None."""
-        return ineligible(self.contract.eligibility, record)
+    def predict(self, records: Sequence[Record]) -> tuple[list[Answer], np.ndarray]:
+        """Typed records -> an answer each, and what the model holds them to be like, (n, components)."""
+        if len(records) > FEW:
+            return self.predict_columns(self.columns(records))
+        each = [self.bundle.encoder.encode_one(record) for record in records]
+        if len(each) == 1:
+            return self._answer(each[0])
+        return self._answer({name: np.concatenate([inputs[name] for inputs in each]) for name in each[0]})
 
-    def predict(self, records: Sequence[Record]) -> list[dict[str, Any]]:
-        """Typed records -> answers, with the records' ids."""
-        return self._predict(records)[0]
+    def predict_columns(self, columns: Mapping[str, Sequence[Value]]) -> tuple[list[Answer], np.ndarray]:
+        """Typed columns of n records -> what `predict` gives."""
+        return self._answer(self.bundle.encoder.encode(columns))
 
-    def predict_described(self, records: Sequence[Record]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """Typed records -> answers, and what drift looks at of each record: no ids and no personal data."""
-        answers, embedding = self._predict(records)
-        described = self.bundle.describe(self._columns(records), embedding)
-        return answers, [dict(zip(described, values, strict=True)) for values in zip(*described.values(), strict=True)]
+    def named(self, answers: Sequence[Answer], records: Sequence[Record]) -> list[Answer]:
+        """Answers with the ids of their records, and with what tells one prediction from all others."""
+        drawn = secrets.token_hex(16 * len(answers))
+        return [
+            {
+                **{name: record[name] for name in self.ids},
+                **answer,
+                "prediction_id": drawn[32 * row : 32 * row + 32],
+                "model_version": self.version,
+            }
+            for row, (answer, record) in enumerate(zip(answers, records, strict=True))
+        ]
 
-    def _predict(self, records: Sequence[Record]) -> tuple[list[dict[str, Any]], np.ndarray]:
-        encoder = self.bundle.encoder
-        inputs = encoder.encode_one(records[0]) if len(records) == 1 else encoder.encode(self._columns(records))
-        scores, embedding = self.bundle.infer(inputs)
-        answers = zip(records, self.bundle.decision.answer(scores), strict=True)
-        return [{**{name: record[name] for name in self.ids}, **answer} for record, answer in answers], embedding
+    def key(self, record: Mapping[str, Value]) -> str:
+        """What tells whose record it is: its ids, or nothing."""
+        return "/".join(str(record[name]) for name in self.ids if record[name] is not None)
 
-    def _columns(self, records: Sequence[Record]) -> dict[str, list[Value]]:
+    def columns(self, records: Sequence[Record]) -> dict[str, list[Value]]:
         return {name: [record[name] for record in records] for name in self.contract.inputs}
+
+    def _answer(self, inputs: dict[str, np.ndarray]) -> tuple[list[Answer], np.ndarray]:
+        scores, embedding = self.bundle.infer(inputs)
+        return self.bundle.decision.answer(scores), embedding
 
     def _compare_golden(self) -> None:
         for golden in self.bundle.manifest.golden:
-            try:
-                record = self.record_model.model_validate(golden.record).model_dump(by_alias=True)
-            except ValidationError as error:
-                raise BundleError(f"bundle {self.bundle.path}: a golden record breaks its contract: {error}") from None
+            record, findings = self.reader.one(golden.record)
+            if wrong := refused(findings):
+                raise BundleError(
+                    f"bundle {self.bundle.path}: a golden record breaks its contract: {wrong[0].field}: {wrong[0].detail}"
+                )
             found = self.bundle.scores_one(record)[0]
             scale = max(1.0, float(np.abs(golden.scores).max()))
-            if np.abs(found - golden.scores).max() > GOLDEN_TOLERANCE * scale:
+            # turned around, so that a NaN is no match
+            if not np.abs(found - golden.scores).max() <= GOLDEN_TOLERANCE * scale:
                 raise BundleError(
                     f"bundle {self.bundle.path}: scores {found.tolist()} where training got {golden.scores}: "
                     "this machine's libraries do not reproduce the model"
                 )
-
-
-def _answer_model(ids: Sequence[str]) -> type[BaseModel]:
-    fields: dict[str, Any] = {f"id_{number}": (str | None, Field(None, alias=name)) for number, name in enumerate(ids)}
-    fields |= {"prediction_id": (str, ...), "model_version": (str, ...)}
-    return create_model("Prediction", __base__=Answer, **fields)

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -18,12 +18,15 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class FieldError(BaseModel):
+    """One value of a request, by a JSON pointer (RFC 6901), and what is wrong with it."""
+
     pointer: str
     detail: str
+    kind: str = "invalid"
 
 
-class Problem(BaseModel):
-    """What went wrong, as RFC 9457 has it; `errors` points at fields of the request (RFC 6901)."""
+class ProblemDocument(BaseModel):
+    """What went wrong, as RFC 9457 has it."""
 
     type: str = "about:blank"
     title: str
@@ -32,29 +35,55 @@ class Problem(BaseModel):
     errors: list[FieldError] = []
 
 
-class OutOfScope(Exception):
-    """The record is well-formed, but the contract's eligibility rules exclude it."""
+class Problem(Exception):
+    """Raised anywhere below a route, it is the route's answer."""
 
-    def __init__(self, pointer: str, reason: str) -> None:
-        super().__init__(reason)
-        self.pointer, self.reason = pointer, reason
+    def __init__(
+        self,
+        status: int,
+        title: str,
+        detail: str,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.document = ProblemDocument(title=title, status=status, detail=detail, errors=list(errors))
+        self.headers = dict(headers or {})
+
+    def response(self) -> Response:
+        # ASCII escapes, because a refused value that is quoted here may not be encodable
+        content = json.dumps(self.document.model_dump(), ensure_ascii=True)
+        return Response(content, self.document.status, self.headers, MEDIA_TYPE)
 
 
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {"description": title, "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}}
-    for status, title in (
-        (400, "Not JSON"),
-        (413, "Too large"),
-        (415, "Not a body that is taken"),
-        (422, "Does not fit the contract"),
-    )
+TITLES = {
+    400: "Not JSON",
+    401: "No valid key",
+    404: "Not found",
+    408: "Too slow",
+    413: "Too large",
+    415: "Not a body that is taken",
+    422: "Does not fit the contract",
+    431: "Headers too large",
+    503: "Not available at the moment",
 }
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Problems that a route may answer, for its documentation."""
+    return {
+        status: {
+            "description": TITLES[status],
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}},
+        }
+        for status in statuses
+    }
 
 
 def install(app: FastAPI) -> None:
     """Answer every error of the application with a problem document."""
+    app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(OutOfScope, _out_of_scope)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
 
@@ -64,43 +93,42 @@ def pointer_to(path: Iterable[str | int]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
-def _answer(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    # ASCII escapes, because a refused value that is quoted here may not be encodable
-    content = json.dumps(problem.model_dump(), ensure_ascii=True)
-    return Response(content, problem.status, dict(headers or {}), MEDIA_TYPE)
+def unfit(errors: Sequence[FieldError], count: int = 0) -> Problem:
+    """Values that do not fit the contract, or records that are out of its scope; `count` where not all are named."""
+    named = ", ".join(dict.fromkeys(error.pointer or "the body" for error in errors[:5]))
+    if all(error.kind == "out_of_scope" for error in errors):
+        return Problem(422, "Out of scope", f"{errors[0].detail}: {named}", errors)
+    return Problem(422, TITLES[422], f"{count or len(errors)} value(s) do not fit: {named}", errors)
+
+
+def unexpected(request_line: str, error: Exception) -> Problem:
+    """An error of our own: the log has it whole, the client learns nothing of it."""
+    log.error("%s failed", request_line, exc_info=error)
+    return Problem(500, "Internal error", "The service failed; its log says why.")
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return error.response()
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     found = error.errors()
     if any(entry["type"] == "json_invalid" for entry in found):
-        return _answer(Problem(title="Not JSON", status=400, detail="The request's body is not valid JSON."))
-    errors = [FieldError(pointer=pointer_to(entry["loc"][1:]), detail=_sentence(entry)) for entry in found]
-    named = ", ".join(dict.fromkeys(entry.pointer or "the body" for entry in errors[:5]))
-    detail = f"{len(errors)} value(s) do not fit: {named}"
-    return _answer(Problem(title="Does not fit the contract", status=422, detail=detail, errors=errors))
+        return not_json().response()
+    return unfit([FieldError(pointer=pointer_to(entry["loc"][1:]), detail=own_words(entry)) for entry in found]).response()
 
 
-def _sentence(entry: Mapping[str, Any]) -> str:
-    if entry["type"] == "extra_forbidden":
-        return "there is no such field; /metadata lists those that exist"
-    if entry["type"] == "missing":
-        return "this field is required"
-    return own_words(entry)
-
-
-async def _out_of_scope(request: Request, error: Exception) -> Response:
-    assert isinstance(error, OutOfScope)
-    errors = [FieldError(pointer=error.pointer, detail=error.reason)]
-    return _answer(Problem(title="Out of scope", status=422, detail=error.reason, errors=errors))
+def not_json() -> Problem:
+    return Problem(400, TITLES[400], "The request's body is not valid JSON.")
 
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     detail = f"{request.method} {request.url.path}: {error.detail}"
-    return _answer(Problem(title=str(error.detail), status=error.status_code, detail=detail), error.headers)
+    return Problem(error.status_code, str(error.detail), detail, headers=error.headers).response()
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return _answer(Problem(title="Internal error", status=500, detail="The service failed; its log says why."))
+    return unexpected(f"{request.method} {request.url.path}", error).response()

@@ -67,10 +67,15 @@ class Decision(BaseModel):
     def answer(self, scores: np.ndarray) -> list[dict[str, Any]]:
         """Probabilities (n, classes) -> what the service answers, one dictionary a record."""
         answers = []
-        for chosen, row in zip(self.choose(scores).tolist(), scores.tolist(), strict=True):
-            shown = row[1] if self.kind == "binary" else row[chosen]
-            probabilities = dict(zip(self.classes, row, strict=True))
-            answers.append({"prediction": self.classes[chosen], "probability": shown, "probabilities": probabilities})
+        for row in scores.tolist():
+            chosen = int(row[1] >= self.threshold) if self.kind == "binary" else row.index(max(row))
+            answers.append(
+                {
+                    "prediction": self.classes[chosen],
+                    "probability": row[1 if self.kind == "binary" else chosen],
+                    "probabilities": dict(zip(self.classes, row, strict=True)),
+                }
+            )
         return answers
 
 

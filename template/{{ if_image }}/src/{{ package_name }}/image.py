@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 from PIL import Image, ImageOps
+from pydantic import BaseModel, ConfigDict, Field
 
 from .contract import Contract, ContractError
 
@@ -142,6 +143,32 @@ def pixels(content: bytes | None, size: int, fit: Fit, colour: bool) -> np.ndarr
     else:
         square = ImageOps.fit(picture, edges, filter_)
     return np.asarray(square) if colour else np.asarray(square.convert("L"))[:, :, None]
+
+
+class ImageParams(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size: int = Field(32, ge=8, le=1024, description="edge of the square that an image is resized to, in pixels")
+    fit: Fit = Field("pad", description="pad keeps all of an oblong image, crop its centre")
+    colour: bool = Field(True, description="false when colour tells nothing: a third of the pixels, so less to learn")
+
+    def pixels(self, content: bytes | None) -> np.ndarray:
+        """An image as uint8 (size, size, channels)."""
+        return pixels(content, self.size, self.fit, self.colour)
+
+
+class ImageEncoder(BaseModel):
+    """What every encoder of images holds: which column it reads, and how pictures are resized."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    column: str
+    params: ImageParams
+    dropped: dict[str, str] = Field({}, description="features left out, and why")
+
+    def describe(self, columns: Mapping[str, Any], contract: Contract) -> dict[str, list[Any]]:
+        """What drift looks at: see the function `describe`."""
+        return describe(self.column, columns[self.column])
 
 
 def describe(column: str, images: Iterable[bytes | None]) -> dict[str, list[Any]]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from . import image
 from .contract import Contract, Type
@@ -27,26 +27,17 @@ CLIP = 0.2  # most that one direction of one cell may weigh in its block
 TINY = 1e-6
 
 
-class FeatureParams(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    size: int = Field(32, ge=8, le=512, description="edge of the square that an image is resized to, in pixels")
-    fit: image.Fit = Field("pad", description="pad keeps all of an oblong image, crop its centre")
-    colour: bool = Field(True, description="false when colour tells nothing: a third of the pixels, so less to learn")
+class FeatureParams(image.ImageParams):
     descriptor: Literal["pixels", "hog", "both"] = Field("hog", description="hog: directions of edges")
     cell: int = Field(8, ge=4, description="edge of a cell in which edges are counted, in pixels")
 
 
-class Encoder(BaseModel):
+class Encoder(image.ImageEncoder):
     """An image as one row of float32. Input of the graph: `features`, shape (records, width)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    column: str
     params: FeatureParams
     mean: tuple[float, ...]
     scale: tuple[float, ...]
-    dropped: dict[str, str] = Field({}, description="features left out, and why")
 
     @property
     def names(self) -> list[str]:
@@ -74,17 +65,13 @@ class Encoder(BaseModel):
         """One typed record -> {"features": float32 (1, width)}: what `encode` gives."""
         return {"features": self._scaled(record.get(self.column)).astype(np.float32)[None]}
 
-    def describe(self, columns: Columns, contract: Contract) -> dict[str, list[Any]]:
-        """What drift looks at: see `image.describe`."""
-        return image.describe(self.column, columns[self.column])
-
     def _scaled(self, content: bytes | None) -> np.ndarray:
         return (values(content, self.params) - np.array(self.mean)) / np.array(self.scale)
 
 
 def values(content: bytes | None, params: FeatureParams) -> np.ndarray:
     """What is read off one image, unscaled: float64 (width,)."""
-    pixels = image.pixels(content, params.size, params.fit, params.colour) / 255
+    pixels = params.pixels(content) / 255
     blocks = {"pixels": [pixels], "hog": [], "both": [pixels]}[params.descriptor]
     if params.descriptor != "pixels":
         blocks = [*blocks, edges(pixels, params.cell)]

@@ -8,6 +8,8 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
+from itertools import accumulate
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -18,6 +20,8 @@ from .contract import NUMERIC, Column, Contract, ContractError, Type
 Columns = Mapping[str, Any]  # column name -> list or array of typed values, None or NaN for missing
 Record = Mapping[str, Any]  # column name -> one typed value
 Inputs = dict[str, np.ndarray]  # graph input name -> array
+Reading = Callable[[Record], float]  # a quantity of one record
+Step = Callable[[Record, list[float]], None]  # writes what one encoding gives into its places of a row of zeros
 
 FEATURE_TYPES: tuple[Type, ...] = ("number", "integer", "category", "ordinal", "datetime", "boolean")
 PARSERS: Mapping[Type, Callable[[Any], Any]] = {}  # no type beyond those that `records` reads
@@ -26,7 +30,12 @@ MEDIA_TYPES: tuple[str, ...] = ()  # a request's body is always JSON
 NAN = float("nan")
 EPOCH = datetime(1970, 1, 1)
 DAY_S = 86_400.0
-PERIODS = {"month": 12.0, "weekday": 7.0, "hour": 24.0}
+PERIODS = {"month": 12, "weekday": 7, "hour": 24}
+PLACES: dict[str, Callable[[datetime], int]] = {
+    "month": lambda date: date.month - 1,
+    "weekday": lambda date: date.weekday(),
+    "hour": lambda date: date.hour,
+}
 FREQUENCY_LEVELS = 5_000
 
 
@@ -44,7 +53,7 @@ class State(BaseModel):
 
 
 class Quantity(State):
-    """A number read off a record: NaN where it is missing."""
+    """A number read off a record: NaN where it is missing. `one` makes the function that reads it off one record."""
 
     column: str
 
@@ -52,9 +61,14 @@ class Quantity(State):
     def name(self) -> str:
         return self.column
 
-    def one(self, record: Record) -> float:
-        value = record.get(self.column)
-        return NAN if value is None else float(value)
+    def one(self) -> Reading:
+        column = self.column
+
+        def read(record: Record) -> float:
+            value = record.get(column)
+            return NAN if value is None else float(value)
+
+        return read
 
     def many(self, columns: Columns) -> np.ndarray:
         return np.asarray(columns[self.column], dtype=np.float64)
@@ -72,8 +86,9 @@ class Rank(Quantity):
     kind: Literal["rank"] = "rank"
     ranks: dict[str, int]
 
-    def one(self, record: Record) -> float:
-        return float(self.ranks.get(record.get(self.column), NAN))  # type: ignore[arg-type]
+    def one(self) -> Reading:
+        column, ranks = self.column, {level: float(rank) for level, rank in self.ranks.items()}
+        return lambda record: ranks.get(record.get(column), NAN)  # type: ignore[arg-type]
 
     def many(self, columns: Columns) -> np.ndarray:
         return np.array([self.ranks.get(value, NAN) for value in _listed(columns[self.column])], dtype=np.float64)
@@ -89,9 +104,14 @@ class Ratio(Quantity):
     def name(self) -> str:
         return f"{self.column} / {self.other}"
 
-    def one(self, record: Record) -> float:
-        over, under = record.get(self.column), record.get(self.other)
-        return NAN if over is None or not under else float(over) / float(under)
+    def one(self) -> Reading:
+        column, other = self.column, self.other
+
+        def read(record: Record) -> float:
+            over, under = record.get(column), record.get(other)
+            return NAN if over is None or not under else float(over) / float(under)
+
+        return read
 
     def many(self, columns: Columns) -> np.ndarray:
         under = np.asarray(columns[self.other], dtype=np.float64)
@@ -108,9 +128,14 @@ class Product(Quantity):
     def name(self) -> str:
         return f"{self.column} x {self.other}"
 
-    def one(self, record: Record) -> float:
-        left, right = record.get(self.column), record.get(self.other)
-        return NAN if left is None or right is None else float(left) * float(right)
+    def one(self) -> Reading:
+        column, other = self.column, self.other
+
+        def read(record: Record) -> float:
+            left, right = record.get(column), record.get(other)
+            return NAN if left is None or right is None else float(left) * float(right)
+
+        return read
 
     def many(self, columns: Columns) -> np.ndarray:
         return np.asarray(columns[self.column], dtype=np.float64) * np.asarray(columns[self.other], dtype=np.float64)
@@ -127,9 +152,11 @@ class Elapsed(Quantity):
     def name(self) -> str:
         return f"days since {self.column}"
 
-    def one(self, record: Record) -> float:
-        end = _days(record.get(self.until)) if self.until else self.last_day
-        return end - _days(record.get(self.column))
+    def one(self) -> Reading:
+        column, until, last_day = self.column, self.until, self.last_day
+        if until:
+            return lambda record: _days(record.get(until)) - _days(record.get(column))
+        return lambda record: last_day - _days(record.get(column))
 
     def many(self, columns: Columns) -> np.ndarray:
         end = _days_array(columns[self.until]) if self.until else self.last_day
@@ -147,15 +174,18 @@ class Cycle(Quantity):
     def name(self) -> str:
         return f"{self.column} {self.part} {self.wave}"
 
-    def one(self, record: Record) -> float:
-        value = record.get(self.column)
-        if value is None:
-            return NAN
-        place = {"month": value.month - 1, "weekday": value.weekday(), "hour": value.hour}[self.part]
-        return getattr(math, self.wave)(2 * math.pi * place / PERIODS[self.part])
+    def one(self) -> Reading:
+        column, place, period, wave = self.column, PLACES[self.part], PERIODS[self.part], getattr(math, self.wave)
+        waves = [wave(2 * math.pi * number / period) for number in range(period)]
+
+        def read(record: Record) -> float:
+            value = record.get(column)
+            return NAN if value is None else waves[place(value)]
+
+        return read
 
     def many(self, columns: Columns) -> np.ndarray:
-        dates = np.asarray(columns[self.column], dtype="datetime64[us]")
+        dates = _dates(columns[self.column])
         if self.part == "month":
             place = dates.astype("datetime64[M]") - dates.astype("datetime64[Y]").astype("datetime64[M]")
         elif self.part == "weekday":  # day 0 of the epoch was a Thursday
@@ -209,17 +239,23 @@ class Numeric(State):
             indicator=gaps,
         )
 
-    def one(self, record: Record) -> list[float]:
-        value = self.quantity.one(record)
-        missing = value != value
-        if missing:
-            value = self.fill
-        else:
-            value = min(max(value, self.low), self.high)
-            if self.log:
-                value = math.copysign(math.log1p(abs(value)), value)
-        scaled = (value - self.mean) / self.scale
-        return [scaled, float(missing)] if self.indicator else [scaled]
+    def one(self, at: int) -> Step:
+        read, low, high, log = self.quantity.one(), self.low, self.high, self.log
+        fill, mean, scale, indicator = self.fill, self.mean, self.scale, self.indicator
+
+        def step(record: Record, row: list[float]) -> None:
+            value = read(record)
+            if value != value:
+                value = fill
+                if indicator:
+                    row[at + 1] = 1.0
+            else:
+                value = low if value < low else high if value > high else value
+                if log:
+                    value = math.copysign(math.log1p(abs(value)), value)
+            row[at] = (value - mean) / scale
+
+        return step
 
     def many(self, columns: Columns) -> np.ndarray:
         values = self.quantity.many(columns)
@@ -261,11 +297,18 @@ class OneHot(State):
         shares = {level: counts[level] / len(values) for level in common[:FREQUENCY_LEVELS]} if crowded else {}
         return cls(column=column, levels=levels, shares=shares)
 
-    def one(self, record: Record) -> list[float]:
-        value = record.get(self.column)
-        row = [0.0] * (len(self.levels) + 2)
-        row[self._place(value)] = 1.0
-        return [*row, self.shares.get(value, 0.0)] if self.shares else row  # type: ignore[arg-type]
+    def one(self, at: int) -> Step:
+        column, shares, share_at = self.column, self.shares, at + len(self.names) - 1
+        other = at + len(self.levels)
+        places: dict[str | None, int] = {level: at + place for place, level in enumerate(self.levels)} | {None: other + 1}
+
+        def step(record: Record, row: list[float]) -> None:
+            value = record.get(column)
+            row[places.get(value, other)] = 1.0
+            if shares:
+                row[share_at] = shares.get(value, 0.0)  # type: ignore[arg-type]
+
+        return step
 
     def many(self, columns: Columns) -> np.ndarray:
         values = _listed(columns[self.column])
@@ -276,11 +319,6 @@ class OneHot(State):
         if self.shares:
             rows[:, -1] = [self.shares.get(value, 0.0) for value in values]
         return rows
-
-    def _place(self, value: str | None) -> int:
-        if value is None:
-            return len(self.levels) + 1
-        return self.levels.index(value) if value in self.levels else len(self.levels)
 
 
 class Encoder(State):
@@ -317,15 +355,31 @@ class Encoder(State):
 
     def encode(self, columns: Columns) -> Inputs:
         """Typed columns of n records -> {"features": float32 (n, width)}."""
-        blocks = [encoding.many(columns) for encoding in self.encodings]
+        dates = {name: _dates(columns[name]) for name in self._dates}  # once: several encodings read each
+        blocks = [encoding.many({**columns, **dates}) for encoding in self.encodings]
         return {"features": np.concatenate(blocks, axis=1).astype(np.float32)}
 
     def encode_one(self, record: Record) -> Inputs:
         """One typed record -> {"features": float32 (1, width)}: what `encode` gives, in microseconds."""
-        row: list[float] = []
-        for encoding in self.encodings:
-            row += encoding.one(record)
+        row = self._zeros.copy()
+        for step in self._steps:
+            step(record, row)
         return {"features": np.array([row], dtype=np.float32)}
+
+    @cached_property
+    def _steps(self) -> list[Step]:
+        widths = [len(encoding.names) for encoding in self.encodings]
+        return [encoding.one(at) for encoding, at in zip(self.encodings, accumulate(widths, initial=0), strict=False)]
+
+    @cached_property
+    def _zeros(self) -> list[float]:
+        return [0.0] * len(self.names)
+
+    @cached_property
+    def _dates(self) -> set[str]:
+        quantities = [encoding.quantity for encoding in self.encodings if isinstance(encoding, Numeric)]
+        read = [quantity.column for quantity in quantities if isinstance(quantity, Elapsed | Cycle)]
+        return {*read, *(found.until for found in quantities if isinstance(found, Elapsed) and found.until)}
 
     def describe(self, columns: Columns, contract: Contract) -> dict[str, list[Any]]:
         """What drift looks at: floats, dates, texts or None, by column. Here the features themselves."""
@@ -378,8 +432,12 @@ def _days(value: datetime | None) -> float:
     return NAN if value is None else (value - EPOCH).total_seconds() / DAY_S
 
 
+def _dates(values: Any) -> np.ndarray:
+    return np.asarray(values, dtype="datetime64[us]")
+
+
 def _days_array(values: Any) -> np.ndarray:
-    dates = np.asarray(values, dtype="datetime64[us]")
+    dates = _dates(values)
     return np.where(np.isnat(dates), NAN, dates.astype(np.int64) / 1e6 / DAY_S)
 
 

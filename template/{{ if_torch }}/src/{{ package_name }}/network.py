@@ -1,5 +1,7 @@
 """What every network here has in common: an embedding of its input, and one linear layer on top."""
 
+from typing import Self
+
 from torch import Tensor, nn
 
 
@@ -23,6 +25,15 @@ class Network(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Logits (n, outputs)."""
         return self.head(self.hidden(x))
+
+    def train(self, mode: bool = True) -> Self:
+        """A frozen part stays as it is: it drops nothing out, and its batch norms keep their statistics."""
+        super().train(mode)
+        for part in self.children():
+            learning = [weights.requires_grad for weights in part.parameters()]
+            if learning and not any(learning):
+                part.eval()
+        return self
 
     def augment(self, x: Tensor) -> Tensor:
         """Records as they might have been, of the training part only; here as they are."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from . import image
 from .contract import Contract, Type
@@ -24,24 +24,14 @@ MEDIA_TYPES = image.MEDIA_TYPES
 TINY = 1e-3
 
 
-class FeatureParams(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    size: int = Field(32, ge=8, le=1024, description="edge of the square that an image is resized to, in pixels")
-    fit: image.Fit = Field("pad", description="pad keeps all of an oblong image, crop its centre")
-    colour: bool = Field(True, description="false when colour tells nothing: one channel instead of three")
+FeatureParams = image.ImageParams
 
 
-class Encoder(BaseModel):
+class Encoder(image.ImageEncoder):
     """An image as bytes. Input of the graph: `pixels`, uint8 (records, channels, size, size)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    column: str
-    params: FeatureParams
     mean: tuple[float, ...] = Field(description="of each channel, from 0 to 1")
     spread: tuple[float, ...] = Field(description="standard deviation of each channel")
-    dropped: dict[str, str] = Field({}, description="features left out, and why")
 
     @property
     def names(self) -> list[str]:
@@ -58,7 +48,7 @@ class Encoder(BaseModel):
         images = image.images_of(columns, contract)
         sums, squares = np.zeros(3 if params.colour else 1), np.zeros(3 if params.colour else 1)
         for content in images:
-            light = image.pixels(content, params.size, params.fit, params.colour) / 255
+            light = params.pixels(content) / 255
             sums += light.mean(axis=(0, 1))
             squares += (light**2).mean(axis=(0, 1))
         mean = sums / len(images)
@@ -78,10 +68,6 @@ class Encoder(BaseModel):
         """One typed record -> {"pixels": uint8 (1, channels, size, size)}: what `encode` gives."""
         return {"pixels": np.ascontiguousarray(self._one(record.get(self.column))[None])}
 
-    def describe(self, columns: Columns, contract: Contract) -> dict[str, list[Any]]:
-        """What drift looks at: see `image.describe`."""
-        return image.describe(self.column, columns[self.column])
-
     def _one(self, content: bytes | None) -> np.ndarray:
         """(channels, size, size): networks have the channels first."""
-        return image.pixels(content, self.params.size, self.params.fit, self.params.colour).transpose(2, 0, 1)
+        return self.params.pixels(content).transpose(2, 0, 1)

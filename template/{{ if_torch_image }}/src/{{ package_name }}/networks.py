@@ -146,7 +146,6 @@ class Pretrained(ImageNetwork):
             ValueError: the model cannot be loaded, or looks at another number of channels.
         """
         super().__init__(encoder, **augmentation)
-        self.frozen = frozen
         self.backbone = _load(model, encoder).requires_grad_(not frozen)
         self.dropout = nn.Dropout(dropout)
         self.backbone.eval()
@@ -154,12 +153,6 @@ class Pretrained(ImageNetwork):
             blank = torch.zeros(1, encoder.channels, self.size, self.size)
             width = self.backbone(blank).pooler_output.flatten(1).shape[1]
         self.head = linear(width, outputs)
-
-    def train(self, mode: bool = True) -> "Pretrained":
-        """A frozen backbone keeps the statistics of its batch norms."""
-        super().train(mode)
-        self.backbone.train(mode and not self.frozen)
-        return self
 
     def hidden(self, x: Tensor) -> Tensor:
         return self.dropout(self.backbone(self.scaled(x)).pooler_output.flatten(1))

@@ -212,16 +212,9 @@ class Pretrained(TextNetwork):
             ValueError: the model cannot be loaded, or reads other tokens than the encoder gives.
         """
         super().__init__(encoder, **augmentation)
-        self.frozen = frozen
         self.backbone = _load(model, encoder).requires_grad_(not frozen)
         self.dropout = nn.Dropout(dropout)
         self.head = linear(self.backbone.config.hidden_size, outputs)
-
-    def train(self, mode: bool = True) -> "Pretrained":
-        """A frozen model does not drop out either."""
-        super().train(mode)
-        self.backbone.train(mode and not self.frozen)
-        return self
 
     def hidden(self, x: Tensor) -> Tensor:
         present = self.present(x)

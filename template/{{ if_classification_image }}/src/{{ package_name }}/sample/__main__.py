@@ -1,11 +1,12 @@
 """Photos of wooden blocks on a sorting belt, a folder for each shape."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 from PIL.ImageDraw import ImageDraw
 
-from .photos import EDGE, FINE, Colour, arguments, take, write
+from .photos import EDGE, FINE, Colour, run, take, write
 
 CORNERS = {"square": 4, "triangle": 3}
 WEIGHTS = {"circle": 0.3, "square": 0.3, "triangle": 0.25, "star": 0.15}
@@ -29,12 +30,10 @@ def outline(shape: str, radius: float, turn: float) -> np.ndarray:
     return np.column_stack([reach * np.cos(angles), reach * np.sin(angles)])
 
 
-def main() -> None:
-    given = arguments()
-    for number, photo in enumerate(take(given.rows, np.random.default_rng(given.seed), given.shift, block)):
-        write(given.out / photo.label / f"{number:05d}.{photo.suffix}", photo.content)
-    print(f"{given.out}: {given.rows} photos in {len(WEIGHTS)} folders, seed {given.seed}")
+def make(rows: int, shift: float, out: Path, rng: np.random.Generator) -> None:
+    for number, photo in enumerate(take(rows, rng, shift, block)):
+        write(out / photo.label / f"{number:05d}.{photo.suffix}", photo.content)
 
 
 if __name__ == "__main__":
-    main()
+    run(make)

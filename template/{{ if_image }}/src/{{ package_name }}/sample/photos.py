@@ -3,7 +3,6 @@
 Nothing here knows what is predicted; `__main__` draws the object and says what it is.
 """
 
-import argparse
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
+
+from . import command
 
 EDGE = 32  # pixels
 FINE = 4  # drawn larger by this and shrunk, so that lines are smooth
@@ -78,13 +79,6 @@ def write(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="sample", description="Draw made-up photos.")
-    parser.add_argument("--rows", type=int, default=1200, help="photos, repeated ones included")
-    parser.add_argument("--seed", type=int, default=42, help="the same seed gives the same bytes")
-    parser.add_argument("--out", type=Path, default=Path("data/raw/photos"), help="folder to write")
-    parser.add_argument("--shift", type=float, default=0.0, help="how far the light fades; 1 is a lot")
-    given = parser.parse_args()
-    if given.rows < 1 or given.shift < 0:
-        parser.error("--rows must be at least 1, --shift at least 0")
-    return given
+def run(make: command.Make) -> None:
+    """The command of `__main__`, which takes the photos and writes what is known of them."""
+    command.run("photos", make, rows=1200, out=Path("data/raw/photos"))

@@ -3,11 +3,12 @@
 import csv
 import io
 import math
+from pathlib import Path
 
 import numpy as np
 from PIL.ImageDraw import ImageDraw
 
-from .photos import EDGE, FINE, Colour, arguments, take, write
+from .photos import EDGE, FINE, Colour, run, take, write
 
 FULL_BAR = 10.0  # what a pointer at the right end of the half circle says
 LIST = "readings.csv"
@@ -25,19 +26,16 @@ def gauge(draw: ImageDraw, ink: Colour, rng: np.random.Generator) -> str:
     return f"{reading:.2f}"
 
 
-def main() -> None:
-    given = arguments()
-    rng = np.random.default_rng(given.seed)
+def make(rows: int, shift: float, out: Path, rng: np.random.Generator) -> None:
     text = io.StringIO(newline="")
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["photo", "site", "pressure"])
-    for number, photo in enumerate(take(given.rows, rng, given.shift, gauge)):
+    for number, photo in enumerate(take(rows, rng, shift, gauge)):
         name = f"gauges/{number:05d}.{photo.suffix}"
-        write(given.out / name, photo.content)
+        write(out / name, photo.content)
         table.writerow([name, "north" if rng.random() < 0.6 else "south", photo.label])
-    write(given.out / LIST, text.getvalue().encode())
-    print(f"{given.out / LIST}: {given.rows} photos, seed {given.seed}")
+    write(out / LIST, text.getvalue().encode())
 
 
 if __name__ == "__main__":
-    main()
+    run(make)

@@ -4,7 +4,6 @@ The rows look like an export from a billing system: mixed types, gaps, a few rep
 accounts that are out of scope. Nothing here knows what is predicted; `__main__` adds that column.
 """
 
-import argparse
 import csv
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from . import command
 
 Table = dict[str, NDArray[Any]]
 Target = Callable[[Table, np.random.Generator], NDArray[Any]]
@@ -150,21 +151,10 @@ def _as_text(name: str, values: NDArray[Any], rng: np.random.Generator) -> NDArr
 
 
 def run(target: str, compute: Target) -> None:
-    """The command line of `__main__`: draw customers, add the target column, write the file."""
-    given = _arguments()
-    rng = np.random.default_rng(given.seed)
-    table = draw(given.rows, rng, given.shift)
-    write(table | {target: compute(table, rng)}, given.out, rng)
-    print(f"{given.out}: {given.rows} rows, seed {given.seed}")
+    """The command of `__main__`: draw customers, add the target column, write the file."""
 
+    def make(rows: int, shift: float, out: Path, rng: np.random.Generator) -> None:
+        table = draw(rows, rng, shift)
+        write(table | {target: compute(table, rng)}, out, rng)
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="sample", description="Write made-up customers as CSV.")
-    parser.add_argument("--rows", type=int, default=5000, help="lines, repeated ones included")
-    parser.add_argument("--seed", type=int, default=42, help="the same seed gives the same bytes")
-    parser.add_argument("--out", type=Path, default=Path("data/raw/customers.csv"), help="file to write")
-    parser.add_argument("--shift", type=float, default=0.0, help="how far the population moves; 1 is a lot")
-    given = parser.parse_args()
-    if given.rows < 1 or given.shift < 0:
-        parser.error("--rows must be at least 1, --shift at least 0")
-    return given
+    command.run("customers", make, rows=5000, out=Path("data/raw/customers.csv"))

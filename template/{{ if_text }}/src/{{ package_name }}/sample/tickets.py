@@ -4,7 +4,6 @@ They look like what people type: mistyped, with emoji, empty now and then, or wi
 knows what is predicted; `__main__` adds that column.
 """
 
-import argparse
 import csv
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import command
 from .phrases import ASIDES, EMOJI, MOODS, OPENINGS, TOPICS
 
 Table = dict[str, NDArray[Any]]
@@ -119,22 +119,11 @@ def write(table: Table, path: Path, rng: np.random.Generator) -> None:
 
 
 def run(target: str, compute: Target) -> None:
-    """The command line of `__main__`: draw tickets, add the target column, write the file."""
-    given = _arguments()
-    rng = np.random.default_rng(given.seed)
-    table = draw(given.rows, rng, given.shift)
-    shown = {name: values for name, values in table.items() if name not in HIDDEN}
-    write(shown | {target: compute(table, rng)}, given.out, rng)
-    print(f"{given.out}: {given.rows} rows, seed {given.seed}")
+    """The command of `__main__`: draw tickets, add the target column, write the file."""
 
+    def make(rows: int, shift: float, out: Path, rng: np.random.Generator) -> None:
+        table = draw(rows, rng, shift)
+        shown = {name: values for name, values in table.items() if name not in HIDDEN}
+        write(shown | {target: compute(table, rng)}, out, rng)
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="sample", description="Write made-up support tickets as CSV.")
-    parser.add_argument("--rows", type=int, default=2000, help="lines, repeated ones included")
-    parser.add_argument("--seed", type=int, default=42, help="the same seed gives the same bytes")
-    parser.add_argument("--out", type=Path, default=Path("data/raw/tickets.csv"), help="file to write")
-    parser.add_argument("--shift", type=float, default=0.0, help="how far the population moves; 1 is a lot")
-    given = parser.parse_args()
-    if given.rows < 1 or given.shift < 0:
-        parser.error("--rows must be at least 1, --shift at least 0")
-    return given
+    command.run("tickets", make, rows=2000, out=Path("data/raw/tickets.csv"))

@@ -1,0 +1,204 @@
+"""The tables of the prediction log, and how its database is opened: SQLite by default, PostgreSQL in production."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from ..errors import UserError
+
+HEAD = "0002"  # the newest of `migrations/versions`: reading it from there would import Alembic
+VERSION_TABLE = "predictions_version"  # not Alembic's default, which MLflow has in its own database
+LOCK = 7_316_253_902  # PostgreSQL's advisory locks are numbers; this one means: migrating the prediction log
+CONNECT_S, STATEMENT_S = 3, 5
+
+Result = TypeVar("Result")
+Row = Mapping[str, Any]
+
+# ISO 8601 in UTC with milliseconds, a form that sorts as text; PostgreSQL reads it as what it is.
+MOMENT = sa.DateTime(timezone=True).with_variant(sa.String(), "sqlite")
+metadata = sa.MetaData()
+predictions = sa.Table(
+    "predictions",
+    metadata,
+    sa.Column("prediction_id", sa.String(32), nullable=False),
+    sa.Column("role", sa.String(16), nullable=False),
+    sa.Column("predicted_at", MOMENT, nullable=False),
+    sa.Column("model_version", sa.Text, nullable=False),
+    sa.Column("record", sa.Text, nullable=False),
+    sa.Column("answer", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text),
+    sa.Column("raw", sa.Text),
+    sa.PrimaryKeyConstraint("prediction_id", "role", name="predictions_key"),
+)
+feedback = sa.Table(
+    "feedback",
+    metadata,
+    sa.Column("prediction_id", sa.String(32), nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("received_at", MOMENT, nullable=False),
+    sa.PrimaryKeyConstraint("prediction_id", name="feedback_key"),
+)
+# One statement and one parameter for any number of rows: a third of the CPU time that `executemany` takes.
+INSERT_POSTGRESQL = (
+    "INSERT INTO predictions SELECT * FROM json_populate_recordset(NULL::predictions, %s::json) ON CONFLICT DO NOTHING"
+)
+INSERT_SQLITE = sqlite.insert(predictions).on_conflict_do_nothing()
+
+
+def moment(at: float | None = None) -> str:
+    """A time in seconds since 1970, by default now, as the log keeps it."""
+    when = datetime.now(UTC) if at is None else datetime.fromtimestamp(at, UTC)
+    return when.isoformat(timespec="milliseconds")
+
+
+def url_of(log: str) -> URL:
+    """The setting PREDICTION_LOG, a URL or the path of a SQLite file, as SQLAlchemy takes it. Raises UserError."""
+    if "://" not in log:
+        return URL.create("sqlite", database=log)
+    try:
+        url = make_url(log)
+    except (ArgumentError, ValueError):
+        raise UserError("PREDICTION_LOG is no URL: give a path, or postgresql://user:password@host/database") from None
+    if url.drivername in ("postgres", "postgresql"):
+        url = url.set(drivername="postgresql+psycopg")
+    if url.drivername not in ("sqlite", "postgresql+psycopg"):
+        raise UserError(f"PREDICTION_LOG: {url.drivername} is not supported, sqlite and postgresql are")
+    return url
+
+
+def connect(url: URL, *, durable: bool = True, exists: bool = False) -> Engine:
+    """An engine whose connecting and statements are bounded in time; it connects when it is first used.
+
+    Args:
+        durable: a committed row survives a power cut; otherwise SQLite may lose the last ones.
+        exists: fail where there is no SQLite file, instead of making one.
+    """
+    if url.get_backend_name() == "postgresql":
+        options = f"-c statement_timeout={STATEMENT_S}s {url.query.get('options', '')}"
+        url = url.update_query_dict({"connect_timeout": str(CONNECT_S), "options": options})
+        # of a peer that vanished without a word, the kernel learns after so many milliseconds
+        given = {"keepalives_idle": 5, "keepalives_interval": 2, "tcp_user_timeout": 1000 * STATEMENT_S}
+        return sa.create_engine(url, connect_args=given, pool_size=3, max_overflow=0, pool_timeout=STATEMENT_S)
+    if exists:
+        # rw, not ro: a service that was killed leaves changes beside the file, which the next reader has to take in
+        file = Path(url.database or "").resolve().as_uri()
+        url = url.set(database=file).update_query_dict({"mode": "rw", "uri": "true"})
+    engine = sa.create_engine(url, connect_args={"timeout": STATEMENT_S})
+
+    @sa.event.listens_for(engine, "connect")
+    def _(connection: Any, record: Any) -> None:
+        if not exists:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+
+    return engine
+
+
+def transact(engine: Engine, work: Callable[[Connection], Result]) -> Result:
+    """What `work` returns, committed. A connection that broke while nobody looked is replaced once.
+
+    So `work` may run twice, and must not mind.
+    """
+    try:
+        with engine.begin() as connection:
+            return work(connection)
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+    with engine.begin() as connection:
+        return work(connection)
+
+
+def insert(connection: Connection, rows: Sequence[Row]) -> None:
+    """Rows of `predictions`, with every column; those that are there already are left alone."""
+    if connection.dialect.name == "sqlite":
+        connection.execute(INSERT_SQLITE, rows)
+    else:
+        connection.exec_driver_sql(INSERT_POSTGRESQL, (json.dumps(rows, ensure_ascii=False),))
+
+
+def probe(connection: Connection) -> None:
+    """Raises DBAPIError, now or when it is committed, unless rows can be written."""
+    nobody: Row = dict.fromkeys(predictions.c.keys(), "") | {"prediction_id": "0" * 32, "predicted_at": moment()}
+    insert(connection, [nobody])
+    connection.execute(predictions.delete().where(predictions.c.prediction_id == nobody["prediction_id"]))
+
+
+def ping(connection: Connection) -> None:
+    """Raises DBAPIError unless the database answers."""
+    connection.exec_driver_sql("SELECT 1")
+
+
+def label(connection: Connection, outcomes: Mapping[str, str]) -> list[str]:
+    """Store the outcomes of predictions, by id; the same again changes nothing. Returns the ids that are not known."""
+    ids = predictions.c.prediction_id
+    known = set(connection.scalars(sa.select(ids).where(ids.in_(outcomes))))
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    new = dialect.insert(feedback)
+    upsert = new.on_conflict_do_update(
+        index_elements=[feedback.c.prediction_id],
+        set_={"outcome": new.excluded.outcome, "received_at": new.excluded.received_at},
+        where=feedback.c.outcome != new.excluded.outcome,
+    )
+    now = moment()
+    rows = [{"prediction_id": id_, "outcome": outcomes[id_], "received_at": now} for id_ in sorted(known)]
+    if rows:
+        connection.execute(upsert, rows)
+    return [id_ for id_ in outcomes if id_ not in known]
+
+
+def expire(connection: Connection, before: str, most: int) -> int:
+    """Delete so many of the predictions made before a moment, with their labels. Returns how many there were."""
+    old = sa.select(predictions.c.prediction_id).where(predictions.c.predicted_at < sa.literal(before, MOMENT))
+    # those that another replica is deleting are its business
+    ids = list(
+        connection.scalars(old.order_by(predictions.c.predicted_at).limit(most).with_for_update(skip_locked=True))
+    )
+    for table in (feedback, predictions):
+        connection.execute(table.delete().where(table.c.prediction_id.in_(ids)))
+    return len(ids)
+
+
+def newest(connection: Connection, most: int) -> Sequence[str]:
+    """The newest records that the champion answered, newest first, as JSON."""
+    query = sa.select(predictions.c.record).where(predictions.c.role == "champion")
+    return connection.scalars(query.order_by(predictions.c.predicted_at.desc()).limit(most)).all()
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the tables to this version of the code.
+
+    Raises:
+        UserError: they are of a newer version.
+        DBAPIError: the database cannot be reached or changed.
+    """
+    try:
+        with engine.connect() as connection:
+            if connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar() == HEAD:
+                return
+    except DBAPIError:
+        pass  # there is no such table yet; whatever else it is, comes up again below
+    from alembic import command  # takes 0.2 s, and only the first start needs it
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
+    with engine.begin() as connection:
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")  # others may be migrating for long
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
+        config.attributes |= {"connection": connection, "version_table": VERSION_TABLE}
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise UserError(f"the prediction log's tables are newer than this service ({error})") from None

@@ -1,0 +1,138 @@
+"""The Open Inference Protocol, version 2, which KServe, Seldon and Triton clients speak: a tensor for each column.
+
+See https://github.com/kserve/open-inference-protocol.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+
+from ..contract import Column
+from ..reader import Reader
+from ..settings import Environment
+from .body import Table, columns_of, expect, json_of, media_type, read
+from .problems import TITLES, FieldError, Problem, pointer_to, responses, unfit
+from .routes import add_post, by_name, json_response, request_id, soon
+from .service import Service
+
+NAME = __name__.partition(".")[0]
+DATATYPES = {"number": "FP64", "integer": "INT64", "boolean": "BOOL"}  # all others are texts: BYTES
+TENSOR = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string"},
+        "shape": {"type": "array", "items": {"type": "integer"}},
+        "datatype": {"type": "string"},
+        "data": {"type": "array"},
+    },
+    "required": ["name", "shape", "datatype", "data"],
+}
+
+
+def add_inference_v2(app: FastAPI, service: Service, environment: Environment) -> None:
+    async def infer(request: Request) -> Response:
+        """Predict many records, given as one tensor a column."""
+        _check_name(request.path_params["name"])
+        body, media = await read(request, environment.max_body_bytes), media_type(request)
+
+        def work() -> tuple[Any, Any]:
+            content = expect(json_of(media, body), dict, ())
+            table = tensors(content.get("inputs"), service.models.champion.predictor.reader, environment.max_rows)
+            answers, notes = service.many(table, request_id(request))
+            named = by_name(answers)
+            warnings = {"parameters": {"warnings": named.pop("warnings")}} if "warnings" in named else {}
+            given = {"id": content["id"]} if "id" in content else {}
+            return {
+                "model_name": NAME,
+                "model_version": notes[0].predictor.version,
+                "outputs": [output(name, values) for name, values in named.items()],
+                **given,
+                **warnings,
+            }, notes
+
+        content, notes = await soon(service, body, work)
+        await service.note(notes)
+        return json_response(content)
+
+    contract = service.models.champion.predictor.contract
+    asked = {"type": "object", "properties": {"inputs": {"type": "array", "items": TENSOR}}, "required": ["inputs"]}
+    add_post(
+        app,
+        "/v2/models/{name}/infer",
+        infer,
+        responses=responses(400, 401, 404, 413, 415, 422, 503),
+        openapi_extra={
+            "parameters": [{"name": "name", "in": "path", "required": True, "schema": {"const": NAME}}],
+            "requestBody": {"required": True, "content": {"application/json": {"schema": asked}}},
+        },
+        tags=["inference v2"],
+    )
+
+    @app.get("/v2", tags=["inference v2"])
+    async def server() -> dict[str, Any]:
+        """The server, as the protocol describes it."""
+        return {"name": NAME, "version": service.models.champion.predictor.version, "extensions": []}
+
+    @app.get("/v2/models/{name}", responses=responses(404), tags=["inference v2"])
+    async def model(name: str) -> dict[str, Any]:
+        """The model, as the protocol describes it: its input tensors and its versions."""
+        _check_name(name)
+        inputs = [
+            {"name": name, "datatype": _datatype(column), "shape": [-1]} for name, column in contract.inputs.items()
+        ]
+        outputs = [{"name": "prediction", "datatype": _datatype(contract.columns[contract.target.name]), "shape": [-1]}]
+        versions = [service.models.champion.predictor.version]
+        return {"name": NAME, "versions": versions, "platform": "onnxruntime_onnx", "inputs": inputs, "outputs": outputs}
+
+    @app.get("/v2/models/{name}/ready", responses=responses(404), tags=["inference v2"])
+    async def model_ready(name: str) -> dict[str, bool]:
+        """Whether the model answers."""
+        _check_name(name)
+        return {"ready": True}
+
+
+def tensors(inputs: Any, reader: Reader, most: int) -> Table:
+    """Input tensors of shape (n) or (n, 1) as columns. Raises Problem, 422."""
+    columns, places = {}, {}
+    for number, tensor in enumerate(expect(inputs, list, ("inputs",))):
+        path = ("inputs", number)
+        name = expect(expect(tensor, dict, path).get("name"), str, (*path, "name"))
+        data = expect(tensor.get("data"), list, (*path, "data"))
+        shape = tensor.get("shape")
+        if shape not in ([len(data)], [len(data), 1]):
+            detail = f"the shape is [{len(data)}] or [{len(data)}, 1], as there are so many values"
+            raise unfit([FieldError(pointer=pointer_to((*path, "shape")), detail=detail)])
+        nested = bool(data) and all(isinstance(value, list) and len(value) == 1 for value in data)
+        columns[name] = [value[0] for value in data] if nested else data
+        places[name] = number
+
+    def place(row: int | None, name: str) -> tuple[str | int, ...]:
+        if name not in places:
+            return ("inputs",)
+        return ("inputs", places[name], "data") if row is None else ("inputs", places[name], "data", row)
+
+    return columns_of(columns, reader, most, place)
+
+
+def output(name: str, values: Sequence[Any]) -> dict[str, Any]:
+    """One field of all answers as a tensor: numbers, texts, or several numbers an answer."""
+    first, parameters = values[0], {}
+    if isinstance(first, dict):
+        parameters = {"parameters": {"labels": list(first)}}
+        values = [list(value.values()) for value in values]
+    if isinstance(values[0], (list, tuple)):
+        shape, data = [len(values), len(values[0])], [number for value in values for number in value]
+    else:
+        shape, data = [len(values)], list(values)
+    datatype = "FP64" if isinstance(data[0], float) else "BYTES"
+    return {"name": name, "shape": shape, "datatype": datatype, "data": data, **parameters}
+
+
+def _datatype(column: Column) -> str:
+    return DATATYPES.get(column.type, "BYTES")
+
+
+def _check_name(name: str) -> None:
+    if name != NAME:
+        raise Problem(404, TITLES[404], f"There is no model {name!r}, only {NAME!r}.")

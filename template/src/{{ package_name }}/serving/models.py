@@ -1,0 +1,76 @@
+"""Which bundle answers: the champion, and beside it a challenger that gets a share of the traffic or sees all of it."""
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from hashlib import blake2b
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from ..bundle import Bundle, BundleError
+from ..reader import record_schema
+from .predictor import Predictor
+from .scorer import Scorer
+
+Role = Literal["champion", "challenger", "shadow"]
+
+
+class Choice(NamedTuple):
+    scorer: Scorer
+    role: Role
+
+
+class Models:
+    """The bundles in service. A reload replaces all of them at once, or none."""
+
+    def __init__(
+        self, bundle: Path, challenger: Path | None, share: float, executor: Executor, observe: Callable[[int], None]
+    ) -> None:
+        """Raises BundleError when a bundle cannot be served, or the challenger takes other records."""
+        self._paths, self.share, self._executor, self._observe = (bundle, challenger), share, executor, observe
+        self.champion, self.challenger = self._load()
+
+    def choose(self, key: str) -> Choice:
+        """Who answers: always the same model for the same key, such as a customer's id."""
+        if self.challenger and self.share > _place(key):
+            return Choice(self.challenger, "challenger")
+        return Choice(self.champion, "champion")
+
+    @property
+    def splits(self) -> bool:
+        """Whether some requests go to the challenger."""
+        return self.challenger is not None and self.share > 0
+
+    @property
+    def shadow(self) -> Scorer | None:
+        """The challenger, where it only looks on."""
+        return self.challenger if self.share == 0 else None
+
+    def reload(self) -> str:
+        """Load the bundles anew beside those in service, then swap; gives the champion's version.
+
+        Raises:
+            BundleError: in one sentence, when that cannot be; those in service stay.
+        """
+        champion, challenger = self._load()
+        _check_same_records(champion.predictor, self.champion.predictor, "that needs a restart")
+        self.champion, self.challenger = champion, challenger
+        return champion.predictor.version
+
+    def _load(self) -> tuple[Scorer, Scorer | None]:
+        champion, challenger = (
+            Scorer(Predictor(Bundle.load(path)), self._executor, self._observe) if path else None for path in self._paths
+        )
+        assert champion is not None
+        if challenger:
+            _check_same_records(challenger.predictor, champion.predictor, "it cannot be a challenger")
+        return champion, challenger
+
+
+def _check_same_records(found: Predictor, served: Predictor, then: str) -> None:
+    if record_schema(found.contract) != record_schema(served.contract) or found.contract.target != served.contract.target:
+        raise BundleError(f"bundle {found.bundle.path}: takes other records than the bundle in service: {then}")
+
+
+def _place(key: str) -> float:
+    """Where a key lies between 0 and 1."""
+    return int.from_bytes(blake2b(key.encode(), digest_size=6).digest()) / 2**48

@@ -1,0 +1,76 @@
+"""How the model's routes are documented: schemas and examples, from the contract and the bundle."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, Field, create_model
+
+from ..contract import Contract
+from ..reader import record_schema, value_schema
+from ..task import Answer
+from .body import JSON
+from .predictor import Predictor
+
+BINARY = {"schema": {"type": "string", "format": "binary"}}
+
+
+class Warned(BaseModel):
+    """A value that is not as it should be, and that the contract takes all the same."""
+
+    pointer: str
+    detail: str
+    kind: str
+
+
+class PredictionColumns(BaseModel):
+    """Answers by column: each holds a value for every record."""
+
+    columns: dict[str, list[Any]]
+
+
+def answer_model(ids: Sequence[str]) -> type[BaseModel]:
+    """What one record is answered: its ids, the task's answer, and what names the prediction."""
+    fields: dict[str, Any] = {f"id_{number}": (str | None, Field(None, alias=name)) for number, name in enumerate(ids)}
+    fields |= {"prediction_id": (str, ...), "model_version": (str, ...), "warnings": (list[Warned], [])}
+    return create_model("Prediction", __base__=Answer, **fields)
+
+
+def answers_model(answer: Any) -> Any:
+    """What many records are answered: in the shape of the question."""
+    return create_model("Predictions", predictions=(list[answer], ...)) | PredictionColumns
+
+
+def record_body(predictor: Predictor, bare: Sequence[str] = ()) -> dict[str, Any]:
+    """One record: JSON, or the one feature as it stands under its media type."""
+    examples = {f"example {number}": {"value": record} for number, record in enumerate(predictor.examples, 1)}
+    described = {"schema": record_schema(predictor.contract, predictor.examples), "examples": examples}
+    return _body({JSON: described, **dict.fromkeys(bare, BINARY)})
+
+
+def batch_body(predictor: Predictor, most: int) -> dict[str, Any]:
+    """Many records: as a list, or by column."""
+    contract, examples = predictor.contract, predictor.examples[:2]
+    records = {"type": "array", "items": record_schema(contract), "minItems": 1, "maxItems": most}
+    by_column = {name: [record.get(name) for record in examples] for name in contract.features}
+    shown = {"records": {"value": {"records": examples}}, "columns": {"value": {"columns": by_column}}}
+    schema = {"anyOf": [_only("records", records), _only("columns", columns_schema(contract, most))]}
+    return _body({JSON: {"schema": schema, "examples": shown}})
+
+
+def columns_schema(contract: Contract, most: int) -> dict[str, Any]:
+    """Columns by name, all of one length."""
+    return {
+        "type": "object",
+        "properties": {
+            name: {"type": "array", "items": value_schema(column), "minItems": 1, "maxItems": most}
+            for name, column in contract.inputs.items()
+        },
+    }
+
+
+def _only(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": {name: schema}, "required": [name], "additionalProperties": False}
+
+
+def _body(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {"requestBody": {"required": True, "content": content}}

@@ -1,0 +1,63 @@
+"""Routes that FastAPI documents and otherwise leaves alone: a request goes straight to its handler.
+
+FastAPI's own way through dependencies, validation and serialisation costs more than a prediction.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.routing import APIRoute
+from pydantic_core import to_json
+from starlette.types import Receive, Scope, Send
+
+from .predictor import Answer
+from .problems import Problem
+from .service import Service
+
+Handler = Callable[[Request], Awaitable[Response]]
+Result = TypeVar("Result")
+
+SMALL = 16_384  # bytes: what is larger is read in a thread, so that other requests go on
+
+
+class PlainRoute(APIRoute):
+    """A POST route whose handler gets the request as it is and raises Problem where it cannot answer."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "POST":
+            return await super().handle(scope, receive, send)  # which says that it is not allowed
+        try:
+            response = await self.endpoint(Request(scope, receive))
+        except Problem as problem:
+            response = problem.response()
+        return await response(scope, receive, send)
+
+
+def add_post(app: FastAPI, path: str, handler: Handler, **documentation: Any) -> None:
+    """Add a route; `documentation` is what FastAPI's `add_api_route` takes."""
+    app.router.add_api_route(path, handler, methods=["POST"], route_class_override=PlainRoute, **documentation)
+
+
+def json_response(content: Any) -> Response:
+    return Response(to_json(content), media_type="application/json")
+
+
+async def soon(service: Service, body: bytes, work: Callable[[], Result]) -> Result:
+    """Do what a request asks for: here, or in a thread where it would hold up the other requests."""
+    if len(body) < SMALL and service.models.champion.inline:
+        return work()
+    return await run_in_threadpool(work)
+
+
+def by_name(answers: Sequence[Answer]) -> dict[str, list[Any]]:
+    """Answers as columns: all have the same fields, but for warnings."""
+    names = dict.fromkeys((*answers[0], *(name for answer in answers for name in answer if name == "warnings")))
+    return {name: [answer.get(name) for answer in answers] for name in names}
+
+
+def request_id(request: Request) -> str:
+    """The name that the outer layer gave the request."""
+    return request.scope.get("state", {}).get("request_id") or secrets.token_hex(16)
