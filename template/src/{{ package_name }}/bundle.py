@@ -129,7 +129,9 @@ class Bundle:
             found = self.session.run(self.outputs, inputs)
         else:
             parts = [
-                self.session.run(self.outputs, {name: array[start : start + RUN_ROWS] for name, array in inputs.items()})
+                self.session.run(
+                    self.outputs, {name: array[start : start + RUN_ROWS] for name, array in inputs.items()}
+                )
                 for start in range(0, rows, RUN_ROWS)
             ]
             found = [np.concatenate(part) for part in zip(*parts, strict=True)]

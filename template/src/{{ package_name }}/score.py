@@ -55,7 +55,8 @@ def score_chunk(chunk: pd.DataFrame, predictor: Predictor) -> list[dict[str, Any
     raw = {name: chunk[name].tolist() for name in predictor.contract.inputs if name in chunk.columns}
     columns, findings = predictor.reader.many(raw, len(chunk))
     results: list[dict[str, Any]] = [
-        {"error": None, "warning": None} | {name: columns[name][row] for name in predictor.ids} for row in range(len(chunk))
+        {"error": None, "warning": None} | {name: columns[name][row] for name in predictor.ids}
+        for row in range(len(chunk))
     ]
     for finding in findings:
         said, kind = f"{finding.field}: {finding.detail}", "error" if finding.refused else "warning"
@@ -63,7 +64,9 @@ def score_chunk(chunk: pd.DataFrame, predictor: Predictor) -> list[dict[str, Any
         result[kind] = f"{result[kind]}; {said}" if result[kind] else said
     scored = [row for row, result in enumerate(results) if result["error"] is None]
     if scored:
-        answers, _ = predictor.predict_columns({name: [values[row] for row in scored] for name, values in columns.items()})
+        answers, _ = predictor.predict_columns(
+            {name: [values[row] for row in scored] for name, values in columns.items()}
+        )
         for row, answer in zip(scored, answers, strict=True):
             results[row] |= _flat(answer)
     return results
