@@ -58,8 +58,7 @@ class Models:
 
     def _load(self) -> tuple[Scorer, Scorer | None]:
         champion, challenger = (
-            Scorer(Predictor(Bundle.load(path)), self._executor, self._observe) if path else None
-            for path in self._paths
+            Scorer(Predictor(Bundle.load(path)), self._executor, self._observe) if path else None for path in self._paths
         )
         assert champion is not None
         if challenger:
@@ -68,10 +67,7 @@ class Models:
 
 
 def _check_same_records(found: Predictor, served: Predictor, then: str) -> None:
-    if (
-        record_schema(found.contract) != record_schema(served.contract)
-        or found.contract.target != served.contract.target
-    ):
+    if record_schema(found.contract) != record_schema(served.contract) or found.contract.target != served.contract.target:
         raise BundleError(f"bundle {found.bundle.path}: takes other records than the bundle in service: {then}")
 
 

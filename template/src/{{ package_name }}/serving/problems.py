@@ -117,9 +117,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
     found = error.errors()
     if any(entry["type"] == "json_invalid" for entry in found):
         return not_json().response()
-    return unfit(
-        [FieldError(pointer=pointer_to(entry["loc"][1:]), detail=own_words(entry)) for entry in found]
-    ).response()
+    return unfit([FieldError(pointer=pointer_to(entry["loc"][1:]), detail=own_words(entry)) for entry in found]).response()
 
 
 def not_json() -> Problem:
