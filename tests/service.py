@@ -18,19 +18,24 @@ START_S = 60
 
 
 class Service:
-    """`with Service(project, log) as service:` gives `service.url` and `service.port`."""
+    """`with Service(project, log) as service:` gives `service.url` and `service.port`; variables are settings."""
 
-    def __init__(self, project: Path, log: Path) -> None:
+    command = ["make", "--no-print-directory", "serve"]
+
+    def __init__(self, project: Path, log: Path, **variables: str) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.project, self.log = project, log
+        self.variables = {"PORT": str(self.port), "PREDICTION_LOG": str(log), "DRAIN_SECONDS": "0"} | variables
 
     def __enter__(self) -> "Service":
-        variables = environment(self.project, PORT=str(self.port), PREDICTION_LOG=str(self.log))
-        command = ["make", "--no-print-directory", "serve"]
-        self.process = subprocess.Popen(command, cwd=self.project, env=variables, start_new_session=True)
+        variables = environment(self.project, **self.variables)
+        with self.log.with_suffix(".out").open("ab") as output:
+            self.process = subprocess.Popen(
+                self.command, cwd=self.project, env=variables, stdout=output, stderr=output, start_new_session=True
+            )
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline and self.process.poll() is None:
             with socket.socket() as probe:
@@ -38,7 +43,11 @@ class Service:
                     return self
             time.sleep(0.1)
         self.__exit__(None, None, None)
-        raise RuntimeError("the service did not start")
+        raise RuntimeError(f"the service did not start: {self.output()}")
+
+    def output(self) -> str:
+        """What it printed and logged."""
+        return self.log.with_suffix(".out").read_text(encoding="utf-8", errors="replace")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

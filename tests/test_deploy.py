@@ -23,6 +23,7 @@ from filelock import FileLock
 
 TEMPLATE = Path(__file__).parents[1]
 OLDEST_KUBERNETES = "1.31"  # as deploy/k8s/base/kustomization.yaml promises
+LONGEST_REQUEST_S = 30  # request_timeout_s in settings.py
 OVERLAYS = ["base", "overlays/staging", "overlays/production"]
 
 # What breaks files that paste text in: quotes, an emoji, a newline, Jinja, YAML, shell and Dockerfile syntax.
@@ -169,7 +170,7 @@ def test_the_health_check_believes_the_service_and_ignores_proxies(project, stat
 
     class Service(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            self.send_response(status if self.path == "/health" else 404)
+            self.send_response(status if self.path == "/health/ready" else 404)
             self.end_headers()
 
         def log_message(self, *args):
@@ -277,13 +278,14 @@ def test_selectors_find_the_service_and_not_the_drift_job(documents):
 def test_references_between_manifests_hold(documents):
     deployment, service = of_kind(documents, "Deployment"), of_kind(documents, "Service")
     (container,) = pod_of(deployment)["spec"]["containers"]
-    (path,) = of_kind(documents, "Ingress")["spec"]["rules"][0]["http"]["paths"]
+    paths = of_kind(documents, "Ingress")["spec"]["rules"][0]["http"]["paths"]
     assert (
         of_kind(documents, "HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]["name"]
         == deployment["metadata"]["name"]
     )
-    assert path["backend"]["service"]["name"] == service["metadata"]["name"]
-    assert path["backend"]["service"]["port"]["name"] in [port["name"] for port in service["spec"]["ports"]]
+    backends = [path["backend"]["service"] for path in paths]
+    assert {backend["name"] for backend in backends} == {service["metadata"]["name"]}
+    assert {backend["port"]["name"] for backend in backends} <= {port["name"] for port in service["spec"]["ports"]}
     assert {port["targetPort"] for port in service["spec"]["ports"]} <= {port["name"] for port in container["ports"]}
     claim = of_kind(documents, "PersistentVolumeClaim")["metadata"]["name"]
     for workload in (deployment, of_kind(documents, "CronJob")):
@@ -322,11 +324,38 @@ def test_the_service_is_probed_and_leaves_gracefully(documents):
     deployment = of_kind(documents, "Deployment")
     pod = pod_of(deployment)["spec"]
     (container,) = pod["containers"]
-    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-        assert container[probe]["httpGet"] == {"path": "/health", "port": "http"}
-    assert container["lifecycle"]["preStop"]["sleep"]["seconds"] < pod["terminationGracePeriodSeconds"]
+    for probe, route in (("startup", "startup"), ("readiness", "ready"), ("liveness", "live")):
+        assert container[f"{probe}Probe"]["httpGet"] == {"path": f"/health/{route}", "port": "http"}
+    drain = next(variable["value"] for variable in container["env"] if variable["name"] == "DRAIN_SECONDS")
+    readiness = container["readinessProbe"]
+    assert readiness["periodSeconds"] * readiness["failureThreshold"] <= int(drain)
+    assert int(drain) + LONGEST_REQUEST_S < pod["terminationGracePeriodSeconds"]
     assert deployment["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
     assert "replicas" not in deployment["spec"], "the autoscaler owns the number of replicas"
+
+
+def test_clients_reach_what_they_need_and_neither_metrics_nor_administration(documents):
+    paths = of_kind(documents, "Ingress")["spec"]["rules"][0]["http"]["paths"]
+    prefixes = [path["path"] for path in paths]
+    assert {path["pathType"] for path in paths} == {"Prefix"}
+    assert {"/predict", "/v2"} <= set(prefixes)
+    assert not [prefix for prefix in prefixes if prefix == "/" or prefix.startswith(("/metrics", "/admin"))]
+
+
+def test_api_keys_come_from_a_secret_and_nothing_switches_them_off(project, documents):
+    pod = pod_of(of_kind(documents, "Deployment"))["spec"]
+    (container,) = pod["containers"]
+    variables = {variable["name"]: variable.get("value") for variable in container["env"]}
+    (secret,) = [volume for volume in pod["volumes"] if "secret" in volume]
+    (mount,) = [mount for mount in container["volumeMounts"] if mount["name"] == secret["name"]]
+    for name in ("API_KEYS_FILE", "ADMIN_KEYS_FILE"):
+        assert str(Path(variables[name]).parent) == mount["mountPath"]
+    assert "AUTHENTICATION" not in variables
+    assert not [line for line in instructions_of(project / "deploy/Dockerfile") if "AUTHENTICATION" in line]
+    ignored = (project / ".dockerignore").read_text().splitlines()
+    assert "*" in ignored and "!project.env" not in ignored
+    compose = yaml.safe_load((project / "deploy/compose.yaml").read_text())
+    assert "API_KEYS" in compose["services"]["serving"]["environment"]
 
 
 def test_no_two_pods_write_one_prediction_log(documents):

@@ -100,6 +100,21 @@ class Environment(BaseSettings):
     mlflow_tracking_uri: str = "sqlite:///mlflow.db"
     pii_key: SecretStr = SecretStr("")
 
+    authentication: Literal["required", "off"] = "required"
+    api_keys: SecretStr = Field(SecretStr(""), description="name:digest entries of `make key`, commas between them")
+    api_keys_file: Path | None = Field(None, description="such entries, one a line; read again when it changes")
+    admin_keys: SecretStr = Field(SecretStr(""), description="the same for /admin, which does not exist without any")
+    admin_keys_file: Path | None = None
+    api_key: SecretStr = Field(SecretStr(""), description="what `make predict` sends")
+    docs: Literal["on", "off"] = "on"
+    access_log: Literal["all", "errors", "none"] = "all"
+    max_in_flight: int = Field(100, ge=1, description="requests that wait for the model; more are told to come back")
+    max_connections: int = Field(1_000, ge=1)
+    max_header_bytes: int = Field(16_384, ge=1_024)
+    header_timeout_s: float = Field(10, gt=0, description="for the headers of a request to arrive")
+    request_timeout_s: float = Field(30, gt=0, description="from a request's headers to its answer")
+    drain_seconds: float = Field(5, ge=0, description="between SIGTERM and the last new connection")
+
 
 def expand(text: str) -> str:
     """A text with the value of each `${NAME}` in its place: the environment's, else that of `.env`.

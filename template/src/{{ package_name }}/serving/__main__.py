@@ -1,37 +1,56 @@
 """Serve the bundle at HOST and PORT: `python -m <package>.serving`."""
 
+import functools
 import socket
 import sys
+from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 
-from ..bundle import Bundle
 from ..errors import UserError
 from ..settings import Environment
+from . import logs
 from .app import create_app
-from .prediction_log import PredictionLog
-from .predictor import Predictor
+from .protocol import DrainingServer, GuardedProtocol, Limits
+
+GRACE_S = 5  # beyond the request timeout: nothing can be in progress any more
 
 
 def main() -> None:
     environment = Environment()
+    logs.set_up()
     try:
-        predictor = Predictor(Bundle.load(environment.bundle))
-        log = PredictionLog(
-            environment.prediction_log,
-            policy=environment.prediction_log_policy,
-            capacity=environment.prediction_log_capacity,
-            retention_days=environment.prediction_log_retention_days,
-        )
+        app = create_app(environment)
     except UserError as error:
         sys.exit(f"serve: {error}")
     try:
-        listener = socket.create_server((environment.host, environment.port))
+        listener = socket.create_server((environment.host, environment.port), backlog=environment.max_connections)
     except OSError as error:
         sys.exit(f"serve: {environment.host}:{environment.port} cannot be used ({error}): try PORT=8001")
-    print(f"serve: model {predictor.version} at http://{environment.host}:{environment.port}/docs", flush=True)
-    app = create_app(predictor, log)
-    uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
+    print(
+        f"serve: model {app.version} at http://{environment.host}:{environment.port}"
+        f"{'/docs' if environment.docs == 'on' else ''}, authentication {environment.authentication}",
+        flush=True,
+    )
+    server_of(app, environment).run(sockets=[listener])
+
+
+def server_of(app: FastAPI, environment: Environment) -> DrainingServer:
+    limits = Limits(environment.max_connections, environment.header_timeout_s, environment.max_header_bytes)
+    protocol: Any = functools.partial(GuardedProtocol, limits, app.state.metrics)
+    config = uvicorn.Config(
+        app,
+        http=protocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=int(environment.request_timeout_s) + GRACE_S,
+    )
+    reload = getattr(app.state, "reload", None)
+    return DrainingServer(config, app.state.lifecycle, environment.drain_seconds, reload)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The HTTP application: what its paths take and answer. The layer around it (keys, limits, metrics) is `edge`."""
 
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -8,35 +9,64 @@ from fastapi import FastAPI, Request, Response
 from fastapi_offline import FastAPIOffline
 
 from ..settings import Environment
+from .admin import add_reload
 from .body import bare_media, fields_of, json_of, media_type, read, table_of
+from .edge import surround
+from .feedback import add_feedback
 from .inference_v2 import add_inference_v2
+from .metrics import Metrics
+from .models import Models
 from .openapi import answer_model, answers_model, batch_body, record_body
+from .prediction_log import PredictionLog
 from .problems import install, responses
 from .routes import add_post, by_name, json_response, request_id, soon
 from .service import Service
+from .state import Lifecycle, add_state
 
-REFUSALS = responses(400, 401, 413, 415, 422, 503)
+THREADS = 2  # for what is too long for the event loop; ONNX Runtime computes outside of Python's lock
 
 
-def create_app(service: Service, environment: Environment) -> FastAPI:
-    """All routes of a service; its log is closed, and so written out, when the application stops."""
+def create_app(environment: Environment) -> FastAPI:
+    """The service of the bundle that the environment names; when it stops, its log is written out.
+
+    Raises:
+        UserError: the bundle, the prediction log or the keys cannot be used.
+    """
+    lifecycle, metrics, executor = Lifecycle(), Metrics(), ThreadPoolExecutor(THREADS, "model")
+    models = Models(
+        environment.bundle, environment.challenger_bundle, environment.challenger_share, executor, metrics.batch
+    )
+    log = PredictionLog(
+        environment.prediction_log,
+        policy=environment.prediction_log_policy,
+        capacity=environment.prediction_log_capacity,
+        retention_days=environment.prediction_log_retention_days,
+    )
+    service = Service(models, log, metrics, executor, environment.pii_key.get_secret_value(), environment.log_raw)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        lifecycle.started = True
         yield
-        service.log.close()
+        log.close()
 
-    predictor = service.models.champion.predictor
-    app = FastAPIOffline(
-        title=predictor.contract.problem.name,
-        description=predictor.contract.problem.goal,
-        version=predictor.version,
-        lifespan=lifespan,
-        redoc_url=None,
-    )
+    served = models.champion.predictor
+    about: dict[str, Any] = {
+        "title": served.contract.problem.name,
+        "description": served.contract.problem.goal,
+        "version": served.version,
+        "lifespan": lifespan,
+        "redoc_url": None,
+    }
+    app = FastAPIOffline(**about) if environment.docs == "on" else FastAPI(openapi_url=None, **about)
+    app.state.lifecycle, app.state.metrics, app.state.service = lifecycle, metrics, service
     install(app)
     _add_predict(app, service, environment)
     add_inference_v2(app, service, environment)
+    add_feedback(app, log, served.contract, served.bundle.decision.model_dump().get("classes", ()))
+    add_state(app, lifecycle, metrics, service)
+    add_reload(app, service)
+    surround(app, environment, lifecycle, metrics)
     return app
 
 
@@ -65,10 +95,8 @@ def _add_predict(app: FastAPI, service: Service, environment: Environment) -> No
         await service.note(notes)
         return json_response(content)
 
-    documented: dict[str, Any] = {"responses": REFUSALS, "tags": ["predict"]}
+    documented: dict[str, Any] = {"responses": responses(400, 401, 408, 413, 415, 422, 503), "tags": ["predict"]}
     body = record_body(predictor, tuple(bare))
     add_post(app, "/predict", predict, response_model=answer, openapi_extra=body, **documented)
-    body = batch_body(predictor, environment.max_rows)
-    add_post(
-        app, "/predict/batch", predict_batch, response_model=answers_model(answer), openapi_extra=body, **documented
-    )
+    body, answers = batch_body(predictor, environment.max_rows), answers_model(answer)
+    add_post(app, "/predict/batch", predict_batch, response_model=answers, openapi_extra=body, **documented)

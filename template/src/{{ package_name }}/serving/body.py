@@ -72,7 +72,9 @@ def table_of(content: Any, reader: Reader, most: int) -> Table:
     if content.keys() == {"records"}:
         return _records(content["records"], reader, most)
     if content.keys() == {"columns"}:
-        return columns_of(content["columns"], reader, most, lambda row, name: ("columns", name) + (() if row is None else (row,)))
+        return columns_of(
+            content["columns"], reader, most, lambda row, name: ("columns", name) + (() if row is None else (row,))
+        )
     raise unfit([FieldError(pointer="", detail="the body holds either records or columns")])
 
 
@@ -97,7 +99,9 @@ def columns_of(columns: Any, reader: Reader, most: int, place: Place) -> Table:
     if uneven:
         raise unfit(
             [
-                FieldError(pointer=pointer_to(place(None, name)), detail=f"{lengths[name]} values where others have {rows}")
+                FieldError(
+                    pointer=pointer_to(place(None, name)), detail=f"{lengths[name]} values where others have {rows}"
+                )
                 for name in uneven
             ]
         )
@@ -106,12 +110,14 @@ def columns_of(columns: Any, reader: Reader, most: int, place: Place) -> Table:
 
 def check_rows(rows: int, most: int, path: Sequence[str]) -> None:
     if not 1 <= rows <= most:
-        raise unfit([FieldError(pointer=pointer_to(path), detail=f"1 to {most:,} records are taken at once, found {rows:,}")])
+        raise unfit(
+            [FieldError(pointer=pointer_to(path), detail=f"1 to {most:,} records are taken at once, found {rows:,}")]
+        )
 
 
 def expect(value: Any, kind: type[K], path: Sequence[str | int]) -> K:
     """The value, which must be of this kind."""
     if not isinstance(value, kind):
-        wanted = {dict: "an object", list: "a list", str: "a text"}[kind]
+        wanted = {"dict": "an object", "list": "a list", "str": "a text"}[kind.__name__]
         raise unfit([FieldError(pointer=pointer_to(path), detail=f"{wanted} is expected")])
     return value

@@ -3,19 +3,18 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
-from pydantic_core import from_json
 
 from ..contract import Contract
-from .body import JSON, read
+from .body import JSON, json_of, media_type, read
 from .prediction_log import Label, LogUnavailable, PredictionLog
-from .problems import RESPONSES
+from .problems import RETRY, TITLES, Problem, responses
 
 MAX_LABELS = 1_000
-RETRY_AFTER = {"Retry-After": "1"}
+MAX_BYTES = 1024**2
 
 
 class Stored(BaseModel):
@@ -40,14 +39,11 @@ def add_feedback(app: FastAPI, log: PredictionLog, contract: Contract, classes: 
     listed = {"type": "array", "items": described, "minItems": 1, "maxItems": MAX_LABELS}
     batch = {"type": "object", "properties": {"labels": listed}, "required": ["labels"], "additionalProperties": False}
     body = {"required": True, "content": {JSON: {"schema": {"anyOf": [described, batch]}}}}
-    unknown: dict[int | str, dict[str, Any]] = {
-        404: RESPONSES[422] | {"description": "The one prediction is not in the log"}
-    }
 
     @app.post(
         "/feedback",
         response_model=Stored,
-        responses=RESPONSES | unknown,
+        responses=responses(400, 401, 404, 413, 415, 422, 503),
         openapi_extra={"requestBody": body},
         tags=["feedback"],
     )
@@ -56,23 +52,20 @@ def add_feedback(app: FastAPI, log: PredictionLog, contract: Contract, classes: 
 
         The same label again changes nothing, another one replaces it.
         """
-        labels, single = _labels(await read(request), one, several)
+        content = json_of(media_type(request), await read(request, MAX_BYTES))
+        labels, single = _labels(content, one, several)
         try:
             missing = await run_in_threadpool(log.feedback, labels)
         except LogUnavailable as error:
-            raise HTTPException(503, str(error), RETRY_AFTER) from None
+            raise Problem(503, TITLES[503], str(error), headers=RETRY) from None
         if single and missing:
-            raise HTTPException(404, f"no prediction {missing[0]} is in the log")
+            raise Problem(404, TITLES[404], f"No prediction {missing[0]} is in the log.")
         known = {label.prediction_id for label in labels} - set(missing)
         return Stored(stored=len(known), unknown=missing)
 
 
-def _labels(body: bytes, one: type[BaseModel], several: type[BaseModel]) -> tuple[list[Label], bool]:
+def _labels(content: Any, one: type[BaseModel], several: type[BaseModel]) -> tuple[list[Label], bool]:
     """The labels in a request, and whether it is the form for one. Raises RequestValidationError."""
-    try:
-        content = from_json(body)
-    except ValueError as error:
-        raise RequestValidationError([{"type": "json_invalid", "loc": ("body",), "msg": str(error)}]) from None
     single = not (isinstance(content, dict) and "labels" in content)
     try:
         read = (one if single else several).model_validate(content).model_dump()

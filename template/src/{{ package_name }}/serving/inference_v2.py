@@ -83,7 +83,13 @@ def add_inference_v2(app: FastAPI, service: Service, environment: Environment) -
         ]
         outputs = [{"name": "prediction", "datatype": _datatype(contract.columns[contract.target.name]), "shape": [-1]}]
         versions = [service.models.champion.predictor.version]
-        return {"name": NAME, "versions": versions, "platform": "onnxruntime_onnx", "inputs": inputs, "outputs": outputs}
+        return {
+            "name": NAME,
+            "versions": versions,
+            "platform": "onnxruntime_onnx",
+            "inputs": inputs,
+            "outputs": outputs,
+        }
 
     @app.get("/v2/models/{name}/ready", responses=responses(404), tags=["inference v2"])
     async def model_ready(name: str) -> dict[str, bool]:

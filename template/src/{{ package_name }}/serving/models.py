@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from hashlib import blake2b
 from pathlib import Path
+from threading import Lock
 from typing import Literal, NamedTuple
 
 from ..bundle import Bundle, BundleError
@@ -27,6 +28,7 @@ class Models:
     ) -> None:
         """Raises BundleError when a bundle cannot be served, or the challenger takes other records."""
         self._paths, self.share, self._executor, self._observe = (bundle, challenger), share, executor, observe
+        self._reloading = Lock()
         self.champion, self.challenger = self._load()
 
     def choose(self, key: str) -> Choice:
@@ -45,20 +47,28 @@ class Models:
         """The challenger, where it only looks on."""
         return self.challenger if self.share == 0 else None
 
-    def reload(self) -> str:
-        """Load the bundles anew beside those in service, then swap; gives the champion's version.
+    @property
+    def versions(self) -> dict[str, str]:
+        """The model's version by its role."""
+        found = {"champion": self.champion.predictor.version}
+        return found | ({"challenger": self.challenger.predictor.version} if self.challenger else {})
+
+    def reload(self) -> dict[str, str]:
+        """Load the bundles anew beside those in service, then swap; gives `versions`.
 
         Raises:
             BundleError: in one sentence, when that cannot be; those in service stay.
         """
-        champion, challenger = self._load()
-        _check_same_records(champion.predictor, self.champion.predictor, "that needs a restart")
-        self.champion, self.challenger = champion, challenger
-        return champion.predictor.version
+        with self._reloading:
+            champion, challenger = self._load()
+            _check_same_records(champion.predictor, self.champion.predictor, "that needs a restart")
+            self.champion, self.challenger = champion, challenger
+            return self.versions
 
     def _load(self) -> tuple[Scorer, Scorer | None]:
         champion, challenger = (
-            Scorer(Predictor(Bundle.load(path)), self._executor, self._observe) if path else None for path in self._paths
+            Scorer(Predictor(Bundle.load(path)), self._executor, self._observe) if path else None
+            for path in self._paths
         )
         assert champion is not None
         if challenger:
@@ -67,7 +77,8 @@ class Models:
 
 
 def _check_same_records(found: Predictor, served: Predictor, then: str) -> None:
-    if record_schema(found.contract) != record_schema(served.contract) or found.contract.target != served.contract.target:
+    same = record_schema(found.contract) == record_schema(served.contract)
+    if not same or found.contract.target != served.contract.target:
         raise BundleError(f"bundle {found.bundle.path}: takes other records than the bundle in service: {then}")
 
 

@@ -22,7 +22,10 @@ def main() -> None:
     record = content if len(sys.argv) > 1 else content["golden"][0]["record"]
     url = f"http://{environment.host}:{environment.port}/predict"
     print(f"POST {url}\n{json.dumps(record, indent=2, ensure_ascii=False)}\n")
-    request = Request(url, json.dumps(record).encode(), {"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json"}
+    if key := environment.api_key.get_secret_value():
+        headers["Authorization"] = f"Bearer {key}"
+    request = Request(url, json.dumps(record).encode(), headers)
     try:
         with urlopen(request, timeout=TIMEOUT_S) as response:
             print(json.dumps(json.load(response), indent=2, ensure_ascii=False))

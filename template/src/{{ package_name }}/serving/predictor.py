@@ -69,9 +69,8 @@ class Predictor:
         for golden in self.bundle.manifest.golden:
             record, findings = self.reader.one(golden.record)
             if wrong := refused(findings):
-                raise BundleError(
-                    f"bundle {self.bundle.path}: a golden record breaks its contract: {wrong[0].field}: {wrong[0].detail}"
-                )
+                reason = f"{wrong[0].field}: {wrong[0].detail}"
+                raise BundleError(f"bundle {self.bundle.path}: a golden record breaks its contract: {reason}")
             found = self.bundle.scores_one(record)[0]
             scale = max(1.0, float(np.abs(golden.scores).max()))
             # turned around, so that a NaN is no match

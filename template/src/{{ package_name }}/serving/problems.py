@@ -1,7 +1,6 @@
 """Errors as RFC 9457 problem details: one shape for every answer that is not a prediction."""
 
 import json
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,10 +8,9 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from ..errors import own_words
-
-log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -50,17 +48,20 @@ class Problem(Exception):
         self.document = ProblemDocument(title=title, status=status, detail=detail, errors=list(errors))
         self.headers = dict(headers or {})
 
-    def response(self) -> Response:
+    def response(self, scope: Scope) -> Response:
+        scope.setdefault("state", {})["outcome"] = self.document.title
         # ASCII escapes, because a refused value that is quoted here may not be encodable
         content = json.dumps(self.document.model_dump(), ensure_ascii=True)
         return Response(content, self.document.status, self.headers, MEDIA_TYPE)
 
 
+RETRY = {"Retry-After": "1"}
 TITLES = {
     400: "Not JSON",
     401: "No valid key",
     404: "Not found",
     408: "Too slow",
+    409: "Not taken over",
     413: "Too large",
     415: "Not a body that is taken",
     422: "Does not fit the contract",
@@ -81,11 +82,10 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of the application with a problem document."""
+    """Answer every refusal with a problem document; `edge` does so for what nobody expects."""
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
 
 
 def pointer_to(path: Iterable[str | int]) -> str:
@@ -101,23 +101,18 @@ def unfit(errors: Sequence[FieldError], count: int = 0) -> Problem:
     return Problem(422, TITLES[422], f"{count or len(errors)} value(s) do not fit: {named}", errors)
 
 
-def unexpected(request_line: str, error: Exception) -> Problem:
-    """An error of our own: the log has it whole, the client learns nothing of it."""
-    log.error("%s failed", request_line, exc_info=error)
-    return Problem(500, "Internal error", "The service failed; its log says why.")
-
-
 async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
-    return error.response()
+    return error.response(request.scope)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     found = error.errors()
     if any(entry["type"] == "json_invalid" for entry in found):
-        return not_json().response()
-    return unfit([FieldError(pointer=pointer_to(entry["loc"][1:]), detail=own_words(entry)) for entry in found]).response()
+        return not_json().response(request.scope)
+    errors = [FieldError(pointer=pointer_to(entry["loc"][1:]), detail=own_words(entry)) for entry in found]
+    return unfit(errors).response(request.scope)
 
 
 def not_json() -> Problem:
@@ -127,8 +122,4 @@ def not_json() -> Problem:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     detail = f"{request.method} {request.url.path}: {error.detail}"
-    return Problem(error.status_code, str(error.detail), detail, headers=error.headers).response()
-
-
-async def _unexpected(request: Request, error: Exception) -> Response:
-    return unexpected(f"{request.method} {request.url.path}", error).response()
+    return Problem(error.status_code, str(error.detail), detail, headers=error.headers).response(request.scope)

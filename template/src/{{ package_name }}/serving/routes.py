@@ -3,7 +3,6 @@
 FastAPI's own way through dependencies, validation and serialisation costs more than a prediction.
 """
 
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
@@ -32,7 +31,7 @@ class PlainRoute(APIRoute):
         try:
             response = await self.endpoint(Request(scope, receive))
         except Problem as problem:
-            response = problem.response()
+            response = problem.response(scope)
         return await response(scope, receive, send)
 
 
@@ -60,4 +59,4 @@ def by_name(answers: Sequence[Answer]) -> dict[str, list[Any]]:
 
 def request_id(request: Request) -> str:
     """The name that the outer layer gave the request."""
-    return request.scope.get("state", {}).get("request_id") or secrets.token_hex(16)
+    return request.scope["state"]["request_id"]

@@ -21,7 +21,7 @@ from .metrics import Metrics
 from .models import Choice, Models, Role
 from .prediction_log import LogUnavailable, PredictionLog
 from .predictor import Answer, Predictor, Record
-from .problems import TITLES, FieldError, Problem, pointer_to, unfit
+from .problems import RETRY, TITLES, FieldError, Problem, pointer_to, unfit
 
 SHOWN = 100  # mistakes in one answer
 SHADOWS = 100  # requests that a shadow may be behind
@@ -151,7 +151,7 @@ class Service:
                 try:
                     await asyncio.wrap_future(written)
                 except LogUnavailable as error:
-                    raise Problem(503, TITLES[503], str(error), headers={"Retry-After": "1"}) from None
+                    raise Problem(503, TITLES[503], str(error), headers=RETRY) from None
             if self.models.shadow and len(self._shadows) < SHADOWS:
                 task = asyncio.create_task(self._look_on(self.models.shadow.predictor, answered))
                 self._shadows.add(task)

@@ -300,7 +300,8 @@ class OneHot(State):
     def one(self, at: int) -> Step:
         column, shares, share_at = self.column, self.shares, at + len(self.names) - 1
         other = at + len(self.levels)
-        places: dict[str | None, int] = {level: at + place for place, level in enumerate(self.levels)} | {None: other + 1}
+        places: dict[str | None, int] = {level: place for place, level in enumerate(self.levels, at)}
+        places[None] = other + 1
 
         def step(record: Record, row: list[float]) -> None:
             value = record.get(column)

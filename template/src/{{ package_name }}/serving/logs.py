@@ -1,0 +1,54 @@
+"""Logs on standard error: JSON, one object a line, or text for people where that is a terminal."""
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import structlog
+from structlog import stdlib
+
+quoted: Callable[[str | None], str] = lru_cache(maxsize=1024)(json.dumps)
+STAMP = structlog.processors.TimeStamper(fmt="iso", utc=True)
+
+
+def set_up() -> None:
+    """Direct what the standard library's loggers get to standard error; uvicorn and this package use those."""
+    first: list[Any] = [stdlib.add_log_level, stdlib.add_logger_name, stdlib.ExtraAdder(), STAMP]
+    last: list[Any] = [stdlib.ProcessorFormatter.remove_processors_meta, _renderer()]
+    if not sys.stderr.isatty():
+        last.insert(1, structlog.processors.format_exc_info)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(stdlib.ProcessorFormatter(foreign_pre_chain=first, processors=last))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.getLogger(__package__).setLevel(logging.INFO)
+
+
+def access_writer() -> Callable[[str], None]:
+    """What writes the access log's lines, each of them a JSON object."""
+    if sys.stderr.isatty():
+        render, show = _renderer(), structlog.PrintLogger(sys.stderr).msg
+        return lambda line: show(render(None, "info", json.loads(line)))
+    write = structlog.BytesLogger(sys.stderr.buffer).msg
+    return lambda line: write(line.encode())
+
+
+def _renderer() -> Any:
+    return structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+
+
+class Clock:
+    """UTC as ISO 8601 with milliseconds; the part down to the second is formatted once a second."""
+
+    def __init__(self) -> None:
+        self._second, self._text = 0, ""
+
+    def now(self) -> str:
+        now = time.time()
+        second = int(now)
+        if second != self._second:
+            self._second, self._text = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        return f"{self._text}.{int(1000 * (now - second)):03d}Z"

@@ -1,0 +1,165 @@
+"""The connection's side of the service: what a client may take before it has sent a request, and how to leave.
+
+uvicorn bounds neither the time nor the size of a request's headers. The time of bodies and answers is `edge.py`'s.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import threading
+from asyncio import TimerHandle
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from .edge import API_HEADERS, CLOSE, RETRY, Refusal
+from .metrics import Metrics
+from .state import Lifecycle
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.1  # uvicorn looks this often whether to end
+
+MALFORMED = Refusal(400, "Malformed request", "This is not HTTP.", CLOSE)
+SLOW_HEADERS = Refusal(408, "Request timeout", "The request's headers did not arrive in time.", CLOSE)
+LARGE_HEADERS = Refusal(431, "Headers too large", "The request's headers are larger than this service reads.", CLOSE)
+CROWDED = Refusal(503, "Too many connections", "The service has no connection left: try again.", RETRY, CLOSE)
+
+
+@dataclass(frozen=True)
+class Limits:
+    connections: int
+    header_timeout_s: float
+    header_bytes: int
+
+
+class TooLarge(Exception):
+    """The headers are; raised to stop the parser."""
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """HTTP/1.1 with a deadline and a size for headers, and a limit on connections.
+
+    The deadline runs while no request is in progress: from the start of a connection, or from the first byte after an
+    answer, until a request's headers are complete. Between requests uvicorn's own keep-alive timer runs.
+    """
+
+    def __init__(self, limits: Limits, metrics: Metrics, **uvicorns: Any) -> None:
+        super().__init__(**uvicorns)
+        self._limits, self._metrics = limits, metrics
+        self._arrived = 0  # bytes since the last request was complete
+        self._deadline: TimerHandle | None = None
+        self._refusal = MALFORMED
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self._limits.connections:
+            self._end(CROWDED)
+        else:
+            self._deadline = self.loop.call_later(self._limits.header_timeout_s, self._too_late)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        before = self.cycle
+        self._arrived += len(data)
+        super().data_received(data)
+        if self.cycle is not before:  # complete headers, usually with all of the body
+            self._arrived = 0
+            if self._deadline is not None:
+                self._disarm()
+        elif before is None or before.response_complete or not before.more_body:
+            if self._arrived > self._limits.header_bytes and not (before and before.more_body):
+                self._end(LARGE_HEADERS)
+            elif self._deadline is None and not self.transport.is_closing():
+                self._deadline = self.loop.call_later(self._limits.header_timeout_s, self._too_late)
+        else:
+            self._arrived = 0  # a body: its size is the application's business
+
+    def on_headers_complete(self) -> None:
+        if self._arrived > self._limits.header_bytes:  # of headers, or of headers and a body that came at once
+            size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+            if size > self._limits.header_bytes:
+                self._refusal = LARGE_HEADERS
+                raise TooLarge
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Called by uvicorn when the parser has failed."""
+        self._end(self._refusal)
+
+    def _too_late(self) -> None:
+        self._deadline = None
+        if self.cycle is None or self.cycle.response_complete:
+            self._end(SLOW_HEADERS, silently=self._arrived == 0)
+
+    def _disarm(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _end(self, refusal: Refusal, silently: bool = False) -> None:
+        self._disarm()
+        if self.transport.is_closing():
+            return
+        self._metrics.cut(refusal.title)
+        answering = self.cycle is not None and not self.cycle.response_complete  # nothing may go between its bytes
+        if not (silently or answering):
+            lines = [name + b": " + value + b"\r\n" for name, value in (*refusal.headers, *API_HEADERS)]
+            self.transport.write(b"".join([STATUS_LINE[refusal.status], *lines, b"\r\n", refusal.body]))
+        self.transport.close()
+
+
+class DrainingServer(uvicorn.Server):
+    """A server that first says it leaves: readiness fails and answers end their connections, for `drain_s` seconds.
+
+    Whoever sends requests has then gone elsewhere, and only after that no new connection is taken. Ctrl-C in a terminal
+    skips the wait. A second signal ends the process at once. SIGHUP calls `reload` in a thread.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, lifecycle: Lifecycle, drain_s: float, reload: Callable[[], object] | None = None
+    ) -> None:
+        super().__init__(config)
+        self._lifecycle, self._drain_s, self._reload = lifecycle, drain_s, reload
+        self._leave_at = float("inf")
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._lifecycle.draining:
+            os._exit(128 + sig)
+        self._lifecycle.draining = True
+        self._leave_at = monotonic() + (0.0 if sig == signal.SIGINT else self._drain_s)
+
+    async def on_tick(self, counter: int) -> bool:
+        self.should_exit = self.should_exit or monotonic() >= self._leave_at
+        return await super().on_tick(counter)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        with super().capture_signals():
+            if hasattr(signal, "SIGHUP"):
+                signal.signal(signal.SIGHUP, self._handle_reload)
+            yield
+
+    def _handle_reload(self, sig: int, frame: FrameType | None) -> None:
+        threading.Thread(target=self._reload_logged, name="reload", daemon=True).start()
+
+    def _reload_logged(self) -> None:
+        if self._reload is None:
+            log.warning("SIGHUP: there is nothing to reload")
+            return
+        try:
+            self._reload()
+        except Exception:
+            log.exception("reload failed: the model stays the one before")
