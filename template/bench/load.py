@@ -23,7 +23,7 @@ OPEN_CONNECTIONS = 128
 
 @dataclass
 class Load:
-    """What a load measured; latencies in seconds."""
+    """What a load measured; latencies, in seconds, of requests that were answered with 200."""
 
     seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
@@ -31,7 +31,7 @@ class Load:
 
     @property
     def rate(self) -> float:
-        """Requests answered in a second."""
+        """Requests answered with 200 in a second."""
         return len(self.latencies) / self.seconds
 
     def percentile(self, share: float) -> float:
@@ -102,8 +102,9 @@ class _Run:
 
     def answered(self, connection: "_Connection", status: str, due: float) -> None:
         now = perf_counter()
-        self.load.latencies.append(now - due)
         self.load.statuses[status] += 1
+        if status == "200":
+            self.load.latencies.append(now - due)
         self.idle.append(connection)
         if self.closed:
             self.send(now)
