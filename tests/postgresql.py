@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import psycopg
+
 START_S = 30
 USER = "postgres"  # the package made it; the server refuses to run as root
 
@@ -35,8 +37,9 @@ class PostgreSQL:
             self.port = probe.getsockname()[1]
         self.folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
 
-    def url(self, database: str = "postgres") -> str:
-        return f"postgresql+psycopg://{USER}@127.0.0.1:{self.port}/{database}"
+    @property
+    def url(self) -> str:
+        return f"postgresql+psycopg://{USER}@127.0.0.1:{self.port}/postgres"
 
     def __enter__(self) -> Self:
         try:
@@ -79,11 +82,14 @@ class PostgreSQL:
             self.process.send_signal(how)
         self.process.wait(timeout=START_S)
 
-    def create(self, database: str) -> str:
-        """The URL of a new, empty database."""
-        command = [binaries() / "createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", USER, database]
-        subprocess.run(command, check=True, capture_output=True)
-        return self.url(database)
+    def create(self, schema: str) -> str:
+        """The URL of a new, empty schema: to those who connect to it, a database of their own.
+
+        Real databases are hundreds of files each, and a server that was stopped at once looks at all of them.
+        """
+        with psycopg.connect(self.url.replace("+psycopg", "")) as connection:
+            connection.execute(f'CREATE SCHEMA "{schema}"')
+        return f"{self.url}?options=-csearch_path%3D{schema}"
 
     def _command(self, program: str) -> list[str]:
         # setpriv replaces itself by the program, so that its process can be signalled

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
@@ -22,17 +23,18 @@ class Service:
 
     command = ["make", "--no-print-directory", "serve"]
 
-    def __init__(self, project: Path, log: Path, **variables: str) -> None:
+    def __init__(self, project: Path, log: Path | str, **variables: str) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.project, self.log = project, log
+        self.output = log.with_suffix(".out") if isinstance(log, Path) else Path(tempfile.mkdtemp()) / "service.out"
         self.variables = {"PORT": str(self.port), "PREDICTION_LOG": str(log), "DRAIN_SECONDS": "0"} | variables
 
     def __enter__(self) -> "Service":
         variables = environment(self.project, **self.variables)
-        with self.log.with_suffix(".out").open("ab") as output:
+        with self.output.open("ab") as output:
             self.process = subprocess.Popen(
                 self.command, cwd=self.project, env=variables, stdout=output, stderr=output, start_new_session=True
             )
@@ -47,13 +49,18 @@ class Service:
 
     def output(self) -> str:
         """What it printed and logged."""
-        return self.log.with_suffix(".out").read_text(encoding="utf-8", errors="replace")
+        return self.output.read_text(encoding="utf-8", errors="replace")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGTERM)
+        self.process.wait(timeout=30)
+
+    def kill(self) -> None:
+        """Ends the service as a machine that fails does: nothing of it runs after that."""
+        os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(timeout=30)
 
 

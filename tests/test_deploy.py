@@ -15,6 +15,7 @@ import threading
 import tomllib
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import kubernetes_validate
 import pytest
@@ -198,9 +199,22 @@ def test_compose_builds_this_dockerfile_and_locks_the_service_down(project):
     assert (context / serving["build"]["dockerfile"]).is_file()
     assert serving["read_only"] and serving["cap_drop"] == ["ALL"]
     assert {
-        volume.partition(":")[0] for service in compose["services"].values() for volume in service["volumes"]
+        volume.partition(":")[0] for service in compose["services"].values() for volume in service.get("volumes", [])
     } == set(compose["volumes"])
-    assert all(port.startswith("127.0.0.1:") for service in compose["services"].values() for port in service["ports"])
+    ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
+    assert ports and all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_compose_gives_the_service_a_database_of_its_own(project):
+    services = yaml.safe_load((project / "deploy/compose.yaml").read_text())["services"]
+    serving, postgres = services["serving"], services["postgres"]
+    url = urlsplit(serving["environment"]["PREDICTION_LOG"].replace("${POSTGRES_PASSWORD:-predictions}", "hush"))
+    made = postgres["environment"]
+    assert (url.scheme, url.hostname) == ("postgresql", "postgres")
+    assert (url.username, url.path) == (made["POSTGRES_USER"], f"/{made['POSTGRES_DB']}")
+    assert made["POSTGRES_PASSWORD"] in serving["environment"]["PREDICTION_LOG"]
+    assert serving["depends_on"]["postgres"] == {"condition": "service_healthy"} and postgres["healthcheck"]["test"]
+    assert "ports" not in postgres and postgres["volumes"] == ["predictions:/var/lib/postgresql/data"]
 
 
 # --- Kubernetes ----------------------------------------------------------------------------------------------------
@@ -287,12 +301,6 @@ def test_references_between_manifests_hold(documents):
     assert {backend["name"] for backend in backends} == {service["metadata"]["name"]}
     assert {backend["port"]["name"] for backend in backends} <= {port["name"] for port in service["spec"]["ports"]}
     assert {port["targetPort"] for port in service["spec"]["ports"]} <= {port["name"] for port in container["ports"]}
-    claim = of_kind(documents, "PersistentVolumeClaim")["metadata"]["name"]
-    for workload in (deployment, of_kind(documents, "CronJob")):
-        volumes = pod_of(workload)["spec"]["volumes"]
-        assert [
-            found["persistentVolumeClaim"]["claimName"] for found in volumes if found["name"] == "prediction-log"
-        ] == [claim]
 
 
 @pytest.mark.parametrize("kind", ["Deployment", "CronJob"])
@@ -317,7 +325,7 @@ def test_the_manifests_name_the_user_that_the_image_has(project):
     documents = build(project, "base")
     for kind in ("Deployment", "CronJob"):
         context = pod_of(of_kind(documents, kind))["spec"]["securityContext"]
-        assert (context["runAsUser"], context["runAsGroup"], context["fsGroup"]) == (int(user), int(group), int(group))
+        assert (context["runAsUser"], context["runAsGroup"]) == (int(user), int(group))
 
 
 def test_the_service_is_probed_and_leaves_gracefully(documents):
@@ -358,14 +366,22 @@ def test_api_keys_come_from_a_secret_and_nothing_switches_them_off(project, docu
     assert "API_KEYS" in compose["services"]["serving"]["environment"]
 
 
-def test_no_two_pods_write_one_prediction_log(documents):
-    (container,) = pod_of(of_kind(documents, "Deployment"))["spec"]["containers"]
-    names = [variable["name"] for variable in container["env"]]
-    path = next(variable["value"] for variable in container["env"] if variable["name"] == "PREDICTION_LOG")
-    mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
-    assert names.index("POD_NAME") < names.index("PREDICTION_LOG"), "a variable only sees those above it"
-    assert "$(POD_NAME)" in path and str(Path(path).parent) in mounts
-    assert of_kind(documents, "PersistentVolumeClaim")["spec"]["accessModes"] == ["ReadWriteMany"]
+def test_all_pods_and_the_drift_job_share_one_database(documents):
+    for kind in ("Deployment", "CronJob"):
+        pod = pod_of(of_kind(documents, kind))["spec"]
+        (container,) = pod["containers"]
+        (log,) = [variable for variable in container["env"] if variable["name"] == "PREDICTION_LOG"]
+        # made by hand, so neither a prefix nor an overlay changes its name
+        assert log["valueFrom"] == {"secretKeyRef": {"name": "prediction-log", "key": "url"}}
+        assert not [volume for volume in pod["volumes"] if not {"emptyDir", "secret"} & set(volume)], "nothing outlives it"
+    assert not [found for found in documents if found["kind"] in ("PersistentVolumeClaim", "Secret")]
+
+
+def test_the_service_reaches_its_database_and_nothing_else(documents):
+    policy = of_kind(documents, "NetworkPolicy")["spec"]
+    ways_out = [(port["protocol"], port["port"]) for rule in policy["egress"] for port in rule["ports"]]
+    assert sorted(policy["policyTypes"]) == ["Egress", "Ingress"]
+    assert sorted(ways_out) == [("TCP", 53), ("TCP", 5432), ("UDP", 53)]
 
 
 def test_a_verdict_of_the_drift_job_is_not_retried(documents):

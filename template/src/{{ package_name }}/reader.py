@@ -174,8 +174,10 @@ def _quick(field: Field) -> Callable[[Any], Any]:
     bounded = column.is_feature and (column.min is not None or column.max is not None)
 
     def other(raw: Any) -> Any:
+        if raw is None or raw is ABSENT:
+            return empty
         try:
-            value = field.parse(None if raw is ABSENT else raw)
+            value = field.parse(raw)
         except ValueError:
             return UNSURE
         if value is None:

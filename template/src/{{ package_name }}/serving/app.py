@@ -73,13 +73,15 @@ def create_app(environment: Environment) -> FastAPI:
 def _add_predict(app: FastAPI, service: Service, environment: Environment) -> None:
     predictor = service.models.champion.predictor
     bare = bare_media(list(predictor.contract.features))
-    answer = answer_model(predictor.ids)
+    answer_type = answer_model(predictor.ids)
 
     async def predict(request: Request) -> Response:
         """Predict one record, given as the source has it."""
         body, media = await read(request, environment.max_body_bytes), media_type(request)
         record, findings = await soon(service, body, lambda: service.read(fields_of(media, body, bare)))
-        return json_response(await service.one(record, findings, request_id(request)))
+        answer = await service.one(record, findings, request_id(request))
+        request.scope["state"]["model_version"] = answer["model_version"]
+        return json_response(answer)
 
     async def predict_batch(request: Request) -> Response:
         """Predict many records, given as a list or by column: all of them, or none when one is refused."""
@@ -89,6 +91,7 @@ def _add_predict(app: FastAPI, service: Service, environment: Environment) -> No
             content = json_of(media, body)
             table = table_of(content, service.models.champion.predictor.reader, environment.max_rows)
             answers, notes = service.many(table, request_id(request))
+            request.scope["state"]["model_version"] = answers[0]["model_version"]
             return {"columns": by_name(answers)} if "columns" in content else {"predictions": answers}, notes
 
         content, notes = await soon(service, body, work)
@@ -97,6 +100,6 @@ def _add_predict(app: FastAPI, service: Service, environment: Environment) -> No
 
     documented: dict[str, Any] = {"responses": responses(400, 401, 408, 413, 415, 422, 503), "tags": ["predict"]}
     body = record_body(predictor, tuple(bare))
-    add_post(app, "/predict", predict, response_model=answer, openapi_extra=body, **documented)
-    body, answers = batch_body(predictor, environment.max_rows), answers_model(answer)
+    add_post(app, "/predict", predict, response_model=answer_type, openapi_extra=body, **documented)
+    body, answers = batch_body(predictor, environment.max_rows), answers_model(answer_type)
     add_post(app, "/predict/batch", predict_batch, response_model=answers, openapi_extra=body, **documented)

@@ -23,6 +23,7 @@ Row = Mapping[str, Any]
 
 # ISO 8601 in UTC with milliseconds, a form that sorts as text; PostgreSQL reads it as what it is.
 MOMENT = sa.DateTime(timezone=True).with_variant(sa.String(), "sqlite")
+KNOWN = sa.text("subject IS NOT NULL")
 metadata = sa.MetaData()
 predictions = sa.Table(
     "predictions",
@@ -36,6 +37,8 @@ predictions = sa.Table(
     sa.Column("subject", sa.Text),
     sa.Column("raw", sa.Text),
     sa.PrimaryKeyConstraint("prediction_id", "role", name="predictions_key"),
+    sa.Index("predictions_by_time", "predicted_at"),
+    sa.Index("predictions_by_subject", "subject", sqlite_where=KNOWN, postgresql_where=KNOWN),
 )
 feedback = sa.Table(
     "feedback",

@@ -9,7 +9,7 @@ import logging
 import os
 import re
 from asyncio import AbstractEventLoop, CancelledError, Task
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from itertools import count
 from time import perf_counter
 from typing import Any
@@ -22,6 +22,7 @@ from ..settings import Environment
 from .logs import Clock, access_writer, quoted
 from .metrics import OTHER, Metrics
 from .problems import MEDIA_TYPE, ProblemDocument
+from .routes import PlainRoute
 from .security import Keyring, declare, keyrings
 from .state import Lifecycle
 
@@ -80,24 +81,32 @@ FAILED = Refusal(500, "Internal error", "The service failed; its log says why.")
 def surround(app: FastAPI, environment: Environment, lifecycle: Lifecycle, metrics: Metrics) -> None:
     """Put the layer around an application. Raises KeyringError when keys are required and there is none."""
     keys, admin = keyrings(environment)
-    app.add_middleware(Edge, environment=environment, lifecycle=lifecycle, metrics=metrics, keys=keys, admin=admin)
+    direct = {route.path: route for route in app.routes if isinstance(route, PlainRoute) and not route.param_convertors}
+    build = app.build_middleware_stack
+    app.build_middleware_stack = lambda: Edge(  # type: ignore[method-assign]
+        build(), direct, environment, lifecycle, metrics, keys, admin
+    )
     if keys is not None:
         declare(app, is_open)
 
 
 class Edge:
-    """The ASGI layer. `keys` of None lets everybody in; without `admin` keys the routes under /admin do not exist."""
+    """The ASGI layer. `keys` of None lets everybody in; without `admin` keys the routes under /admin do not exist.
+
+    Routes in `direct` are called by their path, past FastAPI's own layers, which cost as much as a prediction.
+    """
 
     def __init__(
         self,
         app: ASGIApp,
+        direct: Mapping[str, PlainRoute],
         environment: Environment,
         lifecycle: Lifecycle,
         metrics: Metrics,
         keys: Keyring | None,
         admin: Keyring | None,
     ) -> None:
-        self.app, self.lifecycle, self.metrics = app, lifecycle, metrics
+        self.app, self.direct, self.lifecycle, self.metrics = app, direct, lifecycle, metrics
         self._keys, self._admin = keys, admin
         self._in_flight, self._max_in_flight = 0, environment.max_in_flight
         metrics.gauge("http_requests_in_flight", "Requests that a model works on", lambda: self._in_flight)
@@ -116,12 +125,15 @@ class Edge:
             return
         began = perf_counter()
         path, headers, state = scope["path"], dict(scope["headers"]), scope.setdefault("state", {})
+        ahead = state.get("ahead", -1)  # set by `protocol.py`
+        if ahead >= 0:
+            self.lifecycle.unbegun -= 1
         given = headers.get(b"x-request-id")
         if given is None or SAFE_ID(given) is None:
             given = f"{self._prefix}{next(self._numbers):016x}".encode()
         state["request_id"] = given.decode()
         fixed = DOCS_HEADERS if path.startswith(DOCS) else API_HEADERS
-        status, complete = 0, False
+        status, reading = 0, False
 
         def answer(message: Message) -> Awaitable[None]:  # no coroutine of its own: it hands on that of `send`
             nonlocal status
@@ -133,14 +145,16 @@ class Edge:
             return send(message)
 
         async def body() -> Message:
-            nonlocal complete
+            nonlocal reading
+            reading = True
             message = await receive()
-            complete = not message.get("more_body", False)
+            reading = message.get("more_body", False)
             return message
 
         limited = scope["method"] == "POST" and not path.startswith(ADMIN)
         refusal = self._refusal(path, headers, state)
-        if refusal is None and limited and self._in_flight >= self._max_in_flight:
+        # A handler that computes without a pause lets nobody in: then those that came before this one are the queue.
+        if refusal is None and limited and max(self._in_flight, ahead) >= self._max_in_flight:
             refusal = BUSY
         if refusal is None:
             task = asyncio.current_task()
@@ -150,14 +164,18 @@ class Edge:
             if not self._watched:
                 self._watch(task.get_loop(), self._timeout_s)
             try:
-                await self.app(scope, body, answer)
+                if limited and (route := self.direct.get(path)):
+                    scope["route"] = route
+                    await route.handle(scope, body, answer)
+                else:
+                    await self.app(scope, body, answer)
             except ClientDisconnect:
                 status, state["outcome"] = GONE, "client left"
             except CancelledError:
                 if task not in self._expired or status:
                     raise
                 task.uncancel()
-                refusal = SLOW if complete else SLOW_BODY
+                refusal = SLOW_BODY if reading else SLOW
             except Exception:
                 log.exception("%s %s failed", scope["method"], path, extra={"request_id": state["request_id"]})
                 if status:  # half an answer is out: only a broken connection can say so

@@ -19,6 +19,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from ..errors import UserError
 from .edge import API_HEADERS, CLOSE, RETRY, Refusal
 from .metrics import Metrics
 from .state import Lifecycle
@@ -51,9 +52,9 @@ class GuardedProtocol(HttpToolsProtocol):
     answer, until a request's headers are complete. Between requests uvicorn's own keep-alive timer runs.
     """
 
-    def __init__(self, limits: Limits, metrics: Metrics, **uvicorns: Any) -> None:
+    def __init__(self, limits: Limits, metrics: Metrics, lifecycle: Lifecycle, **uvicorns: Any) -> None:
         super().__init__(**uvicorns)
-        self._limits, self._metrics = limits, metrics
+        self._limits, self._metrics, self._lifecycle = limits, metrics, lifecycle
         self._arrived = 0  # bytes since the last request was complete
         self._deadline: TimerHandle | None = None
         self._refusal = MALFORMED
@@ -95,6 +96,9 @@ class GuardedProtocol(HttpToolsProtocol):
                 self._refusal = LARGE_HEADERS
                 raise TooLarge
         super().on_headers_complete()
+        if not self.pipeline:  # otherwise it waits for this connection alone
+            self.scope["state"]["ahead"] = self._lifecycle.unbegun
+            self._lifecycle.unbegun += 1
 
     def send_400_response(self, msg: str) -> None:
         """Called by uvicorn when the parser has failed."""
@@ -103,7 +107,8 @@ class GuardedProtocol(HttpToolsProtocol):
     def _too_late(self) -> None:
         self._deadline = None
         if self.cycle is None or self.cycle.response_complete:
-            self._end(SLOW_HEADERS, silently=self._arrived == 0)
+            unasked = self._arrived == 0 or (self.cycle is not None and self.cycle.more_body)
+            self._end(SLOW_HEADERS, silently=unasked)
 
     def _disarm(self) -> None:
         if self._deadline is not None:
@@ -162,5 +167,7 @@ class DrainingServer(uvicorn.Server):
             return
         try:
             self._reload()
+        except UserError as error:
+            log.error("the model stays the one before: %s", error)
         except Exception:
-            log.exception("reload failed: the model stays the one before")
+            log.exception("the model stays the one before")

@@ -28,6 +28,9 @@ class Scored(NamedTuple):
     embedding: np.ndarray  # (1, components)
 
 
+Waiting = tuple[Record, "asyncio.Future[Scored]"]
+
+
 class Scorer:
     """A predictor for requests of one record, called from the event loop."""
 
@@ -38,8 +41,8 @@ class Scorer:
         alone, together = _seconds(predictor, [record]), _seconds(predictor, [record] * TRIAL)
         self.inline = alone < INLINE_S
         self.batches = TRIAL * alone > WORTH_IT * together
-        self._waiting: deque[tuple[Record, asyncio.Future[Scored]]] = deque()
-        self._worker: asyncio.Task[None] | None = None
+        self._waiting: deque[Waiting] = deque()
+        self._busy = False
 
     async def score(self, record: Record) -> Scored:
         if self.inline and not self.batches:
@@ -47,34 +50,45 @@ class Scorer:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Scored] = loop.create_future()
         self._waiting.append((record, future))
-        if self._worker is None:
-            self._worker = loop.create_task(self._work())  # begins when the requests that are there have been read
+        if not self._busy:
+            self._busy = True
+            loop.call_soon(self._next, loop)  # once the requests that are there have been read
         return await future
 
-    async def _work(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self._waiting:
-            most = MOST if self.batches else 1
-            batch = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
-            batch = [entry for entry in batch if not entry[1].done()]  # the others gave up waiting
-            if not batch:
-                continue
+    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Score what waits: here, or in a thread that comes back for more."""
+        while batch := self._take():
             records = [record for record, _ in batch]
+            if not self.inline:
+                work = loop.run_in_executor(self.executor, self.predictor.predict, records)
+                work.add_done_callback(lambda done: (_deliver(batch, done.result), self._next(loop)))
+                return
+            _deliver(batch, lambda: self.predictor.predict(records))
+        self._busy = False
+
+    def _take(self) -> list[Waiting]:
+        """A batch of those that still wait."""
+        batch: list[Waiting] = []
+        while self._waiting and len(batch) < (MOST if self.batches else 1):
+            record, future = self._waiting.popleft()
+            if not future.done():  # a request that was given up
+                batch.append((record, future))
+        if batch:
             self.observe(len(batch))
-            try:
-                if self.inline:
-                    found = self.predictor.predict(records)
-                else:
-                    found = await loop.run_in_executor(self.executor, self.predictor.predict, records)
-            except Exception as error:  # each request answers it as its own
-                for _, future in batch:
-                    if not future.done():
-                        future.set_exception(error)
-            else:
-                for (_, future), scored in zip(batch, _split(found), strict=True):
-                    if not future.done():
-                        future.set_result(scored)
-        self._worker = None
+        return batch
+
+
+def _deliver(batch: Sequence[Waiting], found: Callable[[], tuple[list[Answer], np.ndarray]]) -> None:
+    try:
+        scored = _split(found())
+    except Exception as error:  # each request answers it as its own
+        for _, future in batch:
+            if not future.done():
+                future.set_exception(error)
+        return
+    for (_, future), result in zip(batch, scored, strict=True):
+        if not future.done():
+            future.set_result(result)
 
 
 def _split(found: tuple[list[Answer], np.ndarray]) -> list[Scored]:

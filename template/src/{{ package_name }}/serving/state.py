@@ -21,6 +21,7 @@ class Lifecycle:
 
     started: bool = False
     draining: bool = False
+    unbegun: int = 0  # requests that were read and wait for the event loop: a queue too
     checks: dict[str, Callable[[], bool]] = field(default_factory=dict)
 
     def obstacle(self) -> str | None:
