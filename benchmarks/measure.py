@@ -73,15 +73,7 @@ def peers(folder: Path) -> list[Peer]:
         ),
         Peer(
             "BentoML, adaptive batching",
-            [
-                str(binaries / "bentoml"),
-                "serve",
-                "bentoml_service:Native",
-                "--working-dir",
-                str(HERE),
-                "--port",
-                "{port}",
-            ],
+            [str(binaries / "bentoml"), "serve", "bentoml_service:Native", "--port", "{port}"],
             health="/readyz",
             single=lambda record: listed([record]),
         ),
