@@ -147,7 +147,7 @@ def test_a_body_may_be_longer_than_headers_may(project: Path, record: dict[str, 
         for rows in (300, 600, 1_000):
             columns = {name: [value] * rows for name, value in record.items()}
             status, _, answered = ask(service.port, "/predict/batch", {"columns": columns})
-            assert status == 200 and len(json.loads(answered)["predictions"]) == rows
+            assert status == 200 and len(json.loads(answered)["columns"]["prediction_id"]) == rows
 
 
 def test_connections_have_a_limit(project: Path, tmp_path: Path) -> None:
