@@ -105,7 +105,9 @@ JSON = {"Content-Type": "application/json"}
         *(pytest.param((variant, True), id=variant_name(variant), marks=pytest.mark.long) for variant in LONG),
     ],
 )
-def served(request: pytest.FixtureRequest, trained: Render, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(
+    request: pytest.FixtureRequest, trained: Render, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
     variant, long = request.param
     project = trained(**variant)
     with guarded(project, tmp_path_factory.mktemp("fuzz"), ACCESS_LOG="errors") as (service, key):
@@ -263,7 +265,9 @@ def test_no_body_breaks_the_service(served: Served) -> None:
         body = data.draw(mutated(served.bodies[path]) | st.binary(max_size=200))
         headers = {"Content-Type": data.draw(st.sampled_from(TYPES))}
         if data.draw(st.booleans()):
-            headers["X-Request-ID"] = data.draw(st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=300))
+            headers["X-Request-ID"] = data.draw(
+                st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=300)
+            )
         response = served.post(path, body, headers)
         served.check(path, response)
         asked[path, response.status_code] = asked.get((path, response.status_code), 0) + 1
