@@ -73,10 +73,10 @@ def add_inference_v2(app: FastAPI, service: Service, environment: Environment) -
         {
             "name": name,
             "shape": [len(records)],
-            "datatype": _datatype(column),
+            "datatype": _datatype(contract.columns[name]),
             "data": [record.get(name) for record in records],
         }
-        for name, column in contract.features.items()
+        for name in records[0]
     ]
     asked = {"type": "object", "properties": {"inputs": {"type": "array", "items": TENSOR}}, "required": ["inputs"]}
     add_post(

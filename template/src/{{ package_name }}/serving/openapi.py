@@ -58,7 +58,7 @@ def batch_body(predictor: Predictor, most: int) -> dict[str, Any]:
     """Many records: as a list, or by column."""
     contract, examples = predictor.contract, predictor.examples[:2]
     records = {"type": "array", "items": record_schema(contract), "minItems": 1, "maxItems": most}
-    by_column = {name: [record.get(name) for record in examples] for name in contract.features}
+    by_column = {name: [record.get(name) for record in examples] for name in examples[0]}
     shown = {"records": {"value": {"records": examples}}, "columns": {"value": {"columns": by_column}}}
     schema = {"anyOf": [_only("records", records), _only("columns", columns_schema(contract, most))]}
     return _body({JSON: {"schema": schema, "examples": shown}})
