@@ -12,7 +12,7 @@ from ..reader import record_schema, value_schema
 from ..task import Answer
 from .body import JSON
 from .predictor import Predictor
-from .problems import FieldError, ProblemDocument, responses
+from .problems import ProblemDocument, responses
 
 SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer"},
@@ -104,5 +104,5 @@ def declare(app: FastAPI, needs_key: Callable[[str], bool]) -> None:
 
 def problem_schemas() -> dict[str, Any]:
     """What the references of `problems.responses` lead to."""
-    models = [(model, "serialization") for model in (ProblemDocument, FieldError)]
-    return models_json_schema(models, ref_template="#/components/schemas/{model}")[1]["$defs"]
+    template = "#/components/schemas/{model}"
+    return models_json_schema([(ProblemDocument, "serialization")], ref_template=template)[1]["$defs"]
