@@ -7,6 +7,7 @@ import json
 import re
 import socket
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -215,6 +216,12 @@ def places(node: Any) -> Iterator[tuple[Any, Any]]:
         yield from places(node[key])
 
 
+def as_json(body: Any, ascii_only: bool = True) -> bytes:
+    text = json.dumps(body, ensure_ascii=ascii_only).replace(TWIN, "")
+    text = re.sub(r'"@@(\d+)@@"', lambda found: LITERALS[int(found[1])], text)
+    return text.encode("utf-8", "surrogatepass")
+
+
 @st.composite
 def mutated(draw: st.DrawFn, valid: list[Any]) -> bytes:
     """A body that was valid before somebody changed a few of its values, and then perhaps its bytes."""
@@ -240,9 +247,7 @@ def mutated(draw: st.DrawFn, valid: list[Any]) -> bytes:
                 container |= {f"{key}{number}": 1 for number in range(3_000)}
             else:
                 container += [container[key]] * 1_100
-    text = json.dumps(body[""], ensure_ascii=draw(st.booleans())).replace(TWIN, "")
-    text = re.sub(r'"@@(\d+)@@"', lambda found: LITERALS[int(found[1])], text)
-    content = text.encode("utf-8", "surrogatepass")
+    content = as_json(body[""], draw(st.booleans()))
     if draw(st.integers(0, 3)):
         return content
     cut = draw(st.integers(0, len(content)))
@@ -250,7 +255,7 @@ def mutated(draw: st.DrawFn, valid: list[Any]) -> bytes:
 
 
 def test_no_body_breaks_the_service(served: Served) -> None:
-    asked: dict[tuple[str, int], int] = {}
+    asked: Counter[tuple[str, int]] = Counter()
 
     @settings(
         max_examples=5_000 if served.long else 600,
@@ -270,13 +275,71 @@ def test_no_body_breaks_the_service(served: Served) -> None:
             )
         response = served.post(path, body, headers)
         served.check(path, response)
-        asked[path, response.status_code] = asked.get((path, response.status_code), 0) + 1
+        asked[path, response.status_code] += 1
 
     with served.unharmed():
         ask()
     print("answers:", ", ".join(f"{path} {status}: {count}" for (path, status), count in sorted(asked.items())))
     for path in served.bodies:  # otherwise they were not those that are meant
         assert {200, 422} <= {status for asked_path, status in asked if asked_path == path}
+
+
+@st.composite
+def odd_records(draw: st.DrawFn, valid: list[dict[str, Any]]) -> dict[str, Any]:
+    record = dict(draw(st.sampled_from(valid)))
+    for name in draw(st.lists(st.sampled_from([*record, "no such field"]), max_size=3)):
+        record[name] = draw(VALUES)
+    for name in draw(st.lists(st.sampled_from(sorted(record)), max_size=1)):
+        del record[name]
+    return record
+
+
+def test_a_record_is_judged_alike_on_every_route(served: Served) -> None:
+    judged: Counter[str] = Counter()
+
+    @settings(
+        max_examples=2_000 if served.long else 200,
+        deadline=None,
+        database=None,
+        derandomize=not served.long,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(odd_records(served.bodies["/predict"]).filter(bool))
+    def judge(record: dict[str, Any]) -> None:
+        tensors = [{"name": name, "shape": [1], "datatype": "BYTES", "data": [raw]} for name, raw in record.items()]
+        bodies = {
+            "/predict": record,
+            "/predict/batch": {"records": [record]},
+            "/predict/batch by column": {"columns": {name: [raw] for name, raw in record.items()}},
+            "/v2/models/{name}/infer": {"inputs": tensors},
+        }
+        verdicts = {}
+        for name, body in bodies.items():
+            path = name.partition(" ")[0]
+            response = served.post(path, as_json(body), JSON)
+            served.check(path, response)
+            content = response.json()
+            errors = sorted((error["kind"], error["detail"]) for error in content.get("errors", ()))
+            verdicts[name] = (response.status_code, errors or content.get("title") or prediction_of(content))
+        assert len({repr(verdict) for verdict in verdicts.values()}) == 1, verdicts
+        judged[str(response.status_code)] += 1
+
+    with served.unharmed():
+        judge()
+    print("judged alike:", dict(judged))
+    assert judged.keys() == {"200", "400", "422"}
+
+
+def prediction_of(content: dict[str, Any]) -> Any:
+    """What is predicted in an answer that holds one, whatever its shape; numbers to six digits."""
+    if "predictions" in content:
+        [content] = content["predictions"]
+    elif "columns" in content:
+        content = {name: values[0] for name, values in content["columns"].items()}
+    elif "outputs" in content:
+        content = {output["name"]: output["data"][0] for output in content["outputs"]}
+    found = content["prediction"]
+    return found if isinstance(found, str) else f"{found:.5g}"
 
 
 # --- connections ---------------------------------------------------------------------------------------------------

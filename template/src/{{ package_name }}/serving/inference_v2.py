@@ -131,7 +131,8 @@ def tensors(inputs: Any, reader: Reader, most: int) -> Table:
         if shape not in ([len(data)], [len(data), 1]):
             detail = f"the shape is [{len(data)}] or [{len(data)}, 1], as there are so many values"
             raise unfit([FieldError(pointer=pointer_to((*path, "shape")), detail=detail)])
-        nested = bool(data) and all(isinstance(value, list) and len(value) == 1 for value in data)
+        # values of shape (n, 1) may be sent flat; where (n) is said, a list is a value, and a wrong one
+        nested = len(shape) == 2 and all(isinstance(value, list) and len(value) == 1 for value in data)
         columns[name] = [value[0] for value in data] if nested else data
         places[name] = number
 
