@@ -373,9 +373,7 @@ def test_all_pods_and_the_drift_job_share_one_database(documents):
         (log,) = [variable for variable in container["env"] if variable["name"] == "PREDICTION_LOG"]
         # made by hand, so neither a prefix nor an overlay changes its name
         assert log["valueFrom"] == {"secretKeyRef": {"name": "prediction-log", "key": "url"}}
-        assert not [volume for volume in pod["volumes"] if not {"emptyDir", "secret"} & set(volume)], (
-            "nothing outlives it"
-        )
+        assert all({"emptyDir", "secret"} & set(volume) for volume in pod["volumes"]), "nothing of a pod outlives it"
     assert not [found for found in documents if found["kind"] in ("PersistentVolumeClaim", "Secret")]
 
 

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
@@ -41,8 +41,9 @@ CREATE TABLE predictions (
 class Answered(list):
     """Rows that need no describing."""
 
-    def rows(self) -> list[dict[str, Any]]:
-        return list(self)
+    @staticmethod
+    def rows(answered: Sequence["Answered"]) -> list[list[dict[str, Any]]]:
+        return [list(one) for one in answered]
 
 
 @pytest.fixture(scope="session")

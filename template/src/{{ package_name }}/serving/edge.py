@@ -15,6 +15,7 @@ from time import perf_counter
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -83,9 +84,13 @@ def surround(app: FastAPI, environment: Environment, lifecycle: Lifecycle, metri
     keys, admin = keyrings(environment)
     direct = {route.path: route for route in app.routes if isinstance(route, PlainRoute) and not route.param_convertors}
     build = app.build_middleware_stack
-    app.build_middleware_stack = lambda: Edge(  # type: ignore[method-assign]
-        build(), direct, environment, lifecycle, metrics, keys, admin
-    )
+
+    def surrounded() -> ASGIApp:
+        inner = build()
+        assert isinstance(inner, ServerErrorMiddleware)  # whose place is taken here
+        return Edge(inner.app, direct, environment, lifecycle, metrics, keys, admin)
+
+    app.build_middleware_stack = surrounded  # type: ignore[method-assign]
     if keys is not None:
         declare(app, is_open)
 

@@ -46,8 +46,9 @@ class Loggable(Protocol):
 
     def __len__(self) -> int: ...
 
-    def rows(self) -> list[dict[str, Any]]:
-        """All columns of the table `predictions`, times as `database.moment` gives them. Called in another thread."""
+    @staticmethod
+    def rows(answered: Sequence[Any]) -> list[list[Row]]:
+        """Of each of several requests, all columns of the table `predictions`. Called in another thread."""
 
 
 class Label(NamedTuple):
@@ -182,7 +183,7 @@ class PredictionLog:
 
     def _write(self, entries: list[_Entry]) -> None:
         """Commit; with policy drop, try until that is done."""
-        described = [_described(entry.answered) for entry in entries]
+        described = _described([entry.answered for entry in entries])
         stored = None
         while stored is None and time.monotonic() < self._deadline:
             stored = self._commit(described)
@@ -293,13 +294,15 @@ def read(url: str, most: int) -> Iterator[dict[str, Any]]:
     return map(json.loads, records)
 
 
-def _described(answered: Loggable) -> list[dict[str, Any]]:
-    """An answer's rows; none, with the reason in the service's log, where a model's own code fails on it."""
+def _described(answered: Sequence[Loggable]) -> list[list[Row]]:
+    """The rows of each answer; none, with the reason in the service's log, where a model's own code fails on it."""
     try:
-        return answered.rows()
+        return answered[0].rows(answered)
     except Exception:
-        log.exception("%d predictions could not be described", len(answered))
-        return []
+        if len(answered) == 1:
+            log.exception("%d predictions could not be described", len(answered[0]))
+            return [[]]
+        return [rows for one in answered for rows in _described([one])]
 
 
 def _is_about_content(error: Exception) -> bool:

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from statistics import median
 from typing import NamedTuple
 
@@ -29,6 +30,7 @@ class Scored(NamedTuple):
 
 
 Waiting = tuple[Record, "asyncio.Future[Scored]"]
+Result = list[Scored] | Exception
 
 
 class Scorer:
@@ -58,13 +60,22 @@ class Scorer:
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:
         """Score what waits: here, or in a thread that comes back for more."""
         while batch := self._take():
-            records = [record for record, _ in batch]
             if not self.inline:
-                work = loop.run_in_executor(self.executor, self.predictor.predict, records)
-                work.add_done_callback(lambda done: (_deliver(batch, done.result), self._next(loop)))
+                work = loop.run_in_executor(self.executor, self._scored, batch)
+                work.add_done_callback(partial(self._deliver, loop, batch))
                 return
-            _deliver(batch, lambda: self.predictor.predict(records))
+            _resolve(batch, self._scored(batch))
         self._busy = False
+
+    def _deliver(self, loop: asyncio.AbstractEventLoop, batch: Sequence[Waiting], work: asyncio.Future[Result]) -> None:
+        _resolve(batch, work.result())
+        self._next(loop)
+
+    def _scored(self, batch: Sequence[Waiting]) -> Result:
+        try:
+            return _split(self.predictor.predict([record for record, _ in batch]))
+        except Exception as error:  # each request answers it as its own
+            return error
 
     def _take(self) -> list[Waiting]:
         """A batch of those that still wait."""
@@ -78,17 +89,14 @@ class Scorer:
         return batch
 
 
-def _deliver(batch: Sequence[Waiting], found: Callable[[], tuple[list[Answer], np.ndarray]]) -> None:
-    try:
-        scored = _split(found())
-    except Exception as error:  # each request answers it as its own
-        for _, future in batch:
-            if not future.done():
-                future.set_exception(error)
-        return
-    for (_, future), result in zip(batch, scored, strict=True):
-        if not future.done():
-            future.set_result(result)
+def _resolve(batch: Sequence[Waiting], result: Result) -> None:
+    for row, (_, future) in enumerate(batch):
+        if future.done():  # given up meanwhile
+            continue
+        if isinstance(result, Exception):
+            future.set_exception(result)
+        else:
+            future.set_result(result[row])
 
 
 def _split(found: tuple[list[Answer], np.ndarray]) -> list[Scored]:

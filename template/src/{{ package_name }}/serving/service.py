@@ -16,7 +16,7 @@ from pydantic_core import to_json
 from ..reader import Finding, Raw, refused
 from ..records import Value, pseudonym, to_raw
 from .body import Place, Table
-from .database import moment
+from .database import Row, moment
 from .metrics import Metrics
 from .models import Choice, Models, Role
 from .prediction_log import LogUnavailable, PredictionLog
@@ -50,23 +50,38 @@ class Answered:
     def __len__(self) -> int:
         return len(self.answers)
 
-    def rows(self) -> list[dict[str, Any]]:
-        """A row of the table `predictions` for each: no ids and no personal data but as a keyed hash."""
+    @staticmethod
+    def rows(answered: Sequence["Answered"]) -> list[list[Row]]:
+        """A row of the table `predictions` for each answer: no ids and no personal data but as a keyed hash."""
+        by_model: dict[Predictor, list[Answered]] = {}
+        for one in answered:
+            by_model.setdefault(one.predictor, []).append(one)
+        rows = {}
+        for predictor, members in by_model.items():
+            columns = {
+                name: [value for one in members for value in one.columns[name]] for name in predictor.contract.features
+            }
+            described = predictor.bundle.describe(columns, np.concatenate([one.embedding for one in members]))
+            values = zip(*described.values(), strict=True)
+            for one in members:
+                rows[one] = one._rows(dict(zip(described, next(values), strict=True)) for _ in one.answers)
+        return [rows[one] for one in answered]
+
+    def _rows(self, described: Iterable[dict[str, Any]]) -> list[Row]:
         predictor = self.predictor
-        described = predictor.bundle.describe(self.columns, self.embedding)
         fixed = {"role": self.role, "predicted_at": moment(self.at), "model_version": predictor.version}
         left_out = {*predictor.ids, *NOT_LOGGED}
-        rows = []
-        for row, (values, answer) in enumerate(zip(zip(*described.values(), strict=True), self.answers, strict=True)):
+        rows: list[Row] = []
+        for number, (answer, record) in enumerate(zip(self.answers, described, strict=True)):
             key = predictor.key(answer) if self.secret else ""
             rows.append(
                 {
                     "prediction_id": answer["prediction_id"],
                     **fixed,
-                    "record": _json(dict(zip(described, values, strict=True))),
+                    "record": _json(record),
                     "answer": _json({name: value for name, value in answer.items() if name not in left_out}),
                     "subject": pseudonym(key, self.secret) if key else None,
-                    "raw": _json(self._raw(row)) if self.raw else None,
+                    "raw": _json(self._raw(number)) if self.raw else None,
                 }
             )
         return rows
