@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import pytest
 from conftest import Render, make, run
 from service import Service
 
+PROBE_S = 0.5  # between two looks at readiness: for so long requests go where none should
 PATIENCE_S = 30  # for what has to happen; how soon is not judged
 HEADERS = {"Content-Type": "application/json"}
 
@@ -141,24 +143,32 @@ def test_headers_have_a_limit_however_they_arrive(project: Path, tmp_path: Path)
         assert ask(service.port, "/health", headers={"X-Fits": "a" * 8_000})[0] == 200
 
 
+def test_a_body_may_be_longer_than_headers_may(project: Path, record: dict[str, Any], tmp_path: Path) -> None:
+    """Whichever way it is cut into packets: its last one alone is longer than the limit of headers."""
+    with Process(project, tmp_path / "log.db") as service:
+        for rows in (300, 600, 1_000):
+            columns = {name: [value] * rows for name, value in record.items()}
+            status, _, answered = ask(service.port, "/predict/batch", {"columns": columns})
+            assert status == 200 and len(json.loads(answered)["columns"]["prediction_id"]) == rows
+
+
 def test_connections_have_a_limit(project: Path, tmp_path: Path) -> None:
     with Process(project, tmp_path / "log.db", MAX_CONNECTIONS="10") as service:
         held = [socket.create_connection(("127.0.0.1", service.port)) for _ in range(10)]
-        while (first := trickle_or_answer(service.port)) is None:
-            time.sleep(0.05)
-        assert first.startswith(b"HTTP/1.1 503 ") and b"retry-after: 1" in first
+        wait_for(lambda: b"HTTP/1.1 503 " in greeting(service.port))
+        assert b"retry-after: 1" in greeting(service.port)
         for connection in held:
             connection.close()
         wait_for(lambda: ask(service.port, "/health")[0] == 200)
 
 
-def trickle_or_answer(port: int) -> bytes | None:
-    """What a new connection is told unasked; None where it is welcome."""
+def greeting(port: int) -> bytes:
+    """What a new connection is told unasked: nothing where it is welcome."""
     with socket.create_connection(("127.0.0.1", port), timeout=0.5) as connection:
         try:
             return connection.recv(65536)
         except TimeoutError:
-            return None
+            return b""
 
 
 def wait_for(holds: Callable[[], bool]) -> None:
@@ -196,13 +206,15 @@ async def load(port: int, body: bytes, connections: int, seconds: float) -> list
     return found
 
 
+@pytest.mark.parametrize("rows", [40, 100], ids=["computed in the event loop", "computed in a thread"])
 def test_overload_is_refused_and_what_is_accepted_stays_quick(
-    project: Path, record: dict[str, Any], tmp_path: Path
+    project: Path, record: dict[str, Any], tmp_path: Path, rows: int
 ) -> None:
-    body = json.dumps({"records": [record] * 100}).encode()
+    body = json.dumps({"records": [record] * rows}).encode()
+    assert (len(body) < 16_384) == (rows == 40)  # SMALL in serving/routes.py
     with Process(project, tmp_path / "log.db", MAX_IN_FLIGHT="4", ACCESS_LOG="none") as service:
-        alone = asyncio.run(load(service.port, body, 4, 4))
-        crowd = asyncio.run(load(service.port, body, 96, 6))
+        alone = asyncio.run(load(service.port, body, 4, 3))
+        crowd = asyncio.run(load(service.port, body, 96, 5))
     assert {status for status, _, _ in alone} == {200}
     assert {status for status, _, _ in crowd} == {200, 503}
     refused = next(answer for status, _, answer in crowd if status == 503)
@@ -210,6 +222,7 @@ def test_overload_is_refused_and_what_is_accepted_stays_quick(
     times = [statistics.quantiles([took for status, took, _ in found if status == 200], n=20)[-1]
              for found in (alone, crowd)]  # fmt: skip
     # The queue is as long in both runs. With one for all 96 connections the ratio is about 24.
+    print(f"overload: 95% of answers within {times[0]:.3f} s alone, {times[1]:.3f} s in the crowd")
     assert times[1] < 8 * times[0]
 
 
@@ -243,7 +256,7 @@ class Balancer:
                 except OSError:
                     healthy = False
                 (self.ready.add if healthy else self.ready.discard)(port)
-            time.sleep(0.05)
+            time.sleep(PROBE_S)
 
     def _send(self, number: int) -> None:
         connections: dict[int, HTTPConnection] = {}
@@ -275,7 +288,7 @@ def test_a_service_that_is_ended_under_load_fails_no_request_and_loses_no_row(
     project: Path, record: dict[str, Any], tmp_path: Path
 ) -> None:
     log = tmp_path / "log.db"
-    with Process(project, log, DRAIN_SECONDS="1") as service, Balancer([service.port], record) as balancer:
+    with Process(project, log, DRAIN_SECONDS="2") as service, Balancer([service.port], record) as balancer:
         wait_for(lambda: len(balancer.acknowledged) > 200)
         service.process.send_signal(signal.SIGTERM)
         wait_for(lambda: not balancer.ready)
@@ -285,9 +298,21 @@ def test_a_service_that_is_ended_under_load_fails_no_request_and_loses_no_row(
     assert balancer.acknowledged <= logged(log)
 
 
+def test_what_waits_to_be_logged_is_written_before_the_end(
+    project: Path, record: dict[str, Any], tmp_path: Path
+) -> None:
+    log = tmp_path / "log.db"
+    with Process(project, log) as service:
+        content = [json.loads(ask(service.port, "/predict/batch", {"records": [record] * 1_000})[2]) for _ in range(5)]
+        assert service.leave() == 0
+    acknowledged = {answer["prediction_id"] for batch in content for answer in batch["predictions"]}
+    assert len(acknowledged) == 5_000
+    assert acknowledged <= logged(log)
+
+
 def test_a_rolling_restart_fails_no_request(project: Path, record: dict[str, Any], tmp_path: Path) -> None:
     logs = [tmp_path / f"{number}.db" for number in range(4)]
-    settings = {"DRAIN_SECONDS": "1"}
+    settings = {"DRAIN_SECONDS": "2"}
     with (
         Process(project, logs[0], **settings) as first,
         Process(project, logs[1], **settings) as second,
@@ -348,7 +373,7 @@ def test_no_key_is_ever_written(project: Path, record: dict[str, Any], tmp_path:
         assert ask(service.port, "/health/ready")[0] == ask(service.port, "/metrics")[0] == 200
         document = json.loads(ask(service.port, "/openapi.json")[2])
         assert set(document["components"]["securitySchemes"]) == {"bearer", "api_key"}
-        assert document["paths"]["/health/ready"]["get"]["security"] == []
+        assert document["paths"]["/predict"]["post"]["security"]
         metrics = ask(service.port, "/metrics")[2].decode()
         service.leave()
     lines = [json.loads(line) for line in service.output().splitlines() if line.startswith("{")]
@@ -375,6 +400,37 @@ def test_a_service_without_a_proper_key_says_so_and_does_not_start(
     assert done.returncode == 1
     assert said in done.stderr and len(done.stderr.strip().splitlines()) == 1
     assert "planted-secret-4711" not in done.stdout + done.stderr
+
+
+def test_a_setting_that_makes_no_sense_is_named(project: Path) -> None:
+    done = run(project, *Process.command, ok=False, MAX_IN_FLIGHT="none", AUTHENTICATION="maybe")
+    assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1
+    assert "max_in_flight" in done.stderr and "authentication" in done.stderr
+
+
+def test_requests_are_traced_where_a_collector_is_named(project: Path, record: dict[str, Any], tmp_path: Path) -> None:
+    received: list[tuple[str, bytes]] = []
+
+    class Collector(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Collector) as collector:
+        threading.Thread(target=collector.serve_forever, daemon=True).start()
+        endpoint = f"http://127.0.0.1:{collector.server_port}"
+        with Process(project, tmp_path / "log.db", OTEL_EXPORTER_OTLP_ENDPOINT=endpoint) as service:
+            assert ask(service.port, "/predict", record)[0] == 200
+            assert ask(service.port, "/health/ready")[0] == 200
+            service.leave()
+        collector.shutdown()
+    assert {path for path, _ in received} == {"/v1/traces"}
+    spans = b"".join(content for _, content in received)
+    assert b"/predict" in spans and b"/health" not in spans
 
 
 def test_documentation_can_be_switched_off(project: Path, tmp_path: Path) -> None:

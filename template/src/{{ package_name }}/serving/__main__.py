@@ -8,22 +8,28 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from pydantic import ValidationError
 
+from ..contract import mistakes_of
 from ..errors import UserError
 from ..settings import Environment
 from . import logs
 from .app import create_app
 from .protocol import DrainingServer, GuardedProtocol, Limits
+from .tracing import traced
 
 COLLECT_AFTER = 20_000, 20, 50  # Python's own 700, 10, 10 is for programs that hold little
 GRACE_S = 5  # beyond the request timeout: nothing can be in progress any more
 
 
 def main() -> None:
-    environment = Environment()
     logs.set_up()
     try:
+        environment = Environment()
         app = create_app(environment)
+        server = server_of(app, environment)
+    except ValidationError as error:
+        sys.exit(f"serve: settings: {'; '.join(mistakes_of(error))}")
     except UserError as error:
         sys.exit(f"serve: {error}")
     try:
@@ -38,14 +44,14 @@ def main() -> None:
     gc.collect()
     gc.freeze()  # what is there now stays: there is no need to look through it again and again
     gc.set_threshold(*COLLECT_AFTER)
-    server_of(app, environment).run(sockets=[listener])
+    server.run(sockets=[listener])
 
 
 def server_of(app: FastAPI, environment: Environment) -> DrainingServer:
     limits = Limits(environment.max_connections, environment.header_timeout_s, environment.max_header_bytes)
     protocol: Any = functools.partial(GuardedProtocol, limits, app.state.metrics, app.state.lifecycle)
     config = uvicorn.Config(
-        app,
+        traced(app),
         http=protocol,
         ws="none",
         lifespan="on",

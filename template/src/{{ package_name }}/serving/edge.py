@@ -91,8 +91,7 @@ def surround(app: FastAPI, environment: Environment, lifecycle: Lifecycle, metri
         return Edge(inner.app, direct, environment, lifecycle, metrics, keys, admin)
 
     app.build_middleware_stack = surrounded  # type: ignore[method-assign]
-    if keys is not None:
-        declare(app, is_open)
+    declare(app, lambda path: path.startswith(ADMIN) or (keys is not None and not is_open(path)))
 
 
 class Edge:

@@ -117,18 +117,17 @@ def keyrings(environment: Environment) -> tuple[Keyring | None, Keyring]:
     return keys, admin
 
 
-def declare(app: FastAPI, is_open: Callable[[str], bool]) -> None:
-    """Say in the OpenAPI document how a key is sent, and which routes need none."""
+def declare(app: FastAPI, needs_key: Callable[[str], bool]) -> None:
+    """Say in the OpenAPI document how a key is sent, and which paths need one."""
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = plain()
             schema.setdefault("components", {})["securitySchemes"] = SCHEMES
-            schema["security"] = [{name: []} for name in SCHEMES]
             for path, operations in schema["paths"].items():
-                for operation in operations.values() if is_open(path) else ():
-                    operation["security"] = []
+                for operation in operations.values() if needs_key(path) else ():
+                    operation["security"] = [{name: []} for name in SCHEMES]
         return app.openapi_schema or {}
 
     app.openapi = openapi  # type: ignore[method-assign]
