@@ -21,6 +21,7 @@ import kubernetes_validate
 import pytest
 import yaml
 from filelock import FileLock
+from ruamel.yaml import YAML
 
 TEMPLATE = Path(__file__).parents[1]
 OLDEST_KUBERNETES = "1.31"  # as deploy/k8s/base/kustomization.yaml promises
@@ -203,6 +204,13 @@ def test_compose_builds_this_dockerfile_and_locks_the_service_down(project):
     } == set(compose["volumes"])
     ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
     assert ports and all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_no_key_stands_twice(project):
+    files = sorted((project / "deploy").rglob("*.yaml"))
+    assert len(files) > 5
+    for file in files:
+        list(YAML(typ="safe").load_all(file))  # unlike PyYAML, which takes the last of two
 
 
 def test_compose_gives_the_service_a_database_of_its_own(project):

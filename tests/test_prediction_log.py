@@ -269,14 +269,18 @@ def test_a_row_that_is_refused_takes_no_other_with_it(
 
 def test_an_answer_that_cannot_be_described_stops_nothing(code: SimpleNamespace, url: str) -> None:
     class Broken(Answered):
-        def rows(self) -> list[dict[str, Any]]:
+        @staticmethod
+        def rows(answered: Sequence["Answered"]) -> list[list[dict[str, Any]]]:
             raise RuntimeError("planted")
 
     log, good = code.log.PredictionLog(url), row()
     log.append(Broken([row(), row()]))
+    eventually(lambda: not log.queued)  # a batch with nothing else in it
+    assert (log.dropped, log.writable) == (2, True)
+    log.append(Broken([row()]))
     log.append(Answered([good]))
     log.close()
-    assert (log.dropped, ids(url)) == (2, {good["prediction_id"]})
+    assert (log.dropped, ids(url)) == (3, {good["prediction_id"]})
 
 
 def test_a_batch_that_is_tried_again_is_there_once(opened: Callable[..., Any], url: str) -> None:
@@ -434,7 +438,8 @@ from logging_model.serving import prediction_log
 from logging_model.serving.database import moment
 
 class Answered(list):
-    def rows(self): return list(self)
+    @staticmethod
+    def rows(answered): return [list(one) for one in answered]
 
 def row():
     filled = dict(prediction_id=uuid.uuid4().hex, role="champion", predicted_at=moment(), model_version="v")

@@ -206,7 +206,8 @@ class PredictionLog:
         self._busy_since = time.monotonic()
         try:
             try:
-                self._transact(partial(database.insert, rows=[row for rows in described for row in rows]))
+                if batch := [row for rows in described for row in rows]:
+                    self._transact(partial(database.insert, rows=batch))
                 stored = [len(rows) for rows in described]
             except (SQLAlchemyError, TypeError, ValueError) as error:
                 if not _is_about_content(error):
