@@ -45,9 +45,9 @@ class Service:
                     return self
             time.sleep(0.1)
         self.__exit__(None, None, None)
-        raise RuntimeError(f"the service did not start: {self.output()}")
+        raise RuntimeError(f"the service did not start: {self.said()}")
 
-    def output(self) -> str:
+    def said(self) -> str:
         """What it printed and logged."""
         return self.output.read_text(encoding="utf-8", errors="replace")
 

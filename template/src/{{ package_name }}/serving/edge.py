@@ -15,6 +15,7 @@ from time import perf_counter
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -83,9 +84,14 @@ def surround(app: FastAPI, environment: Environment, lifecycle: Lifecycle, metri
     keys, admin = keyrings(environment)
     direct = {route.path: route for route in app.routes if isinstance(route, PlainRoute) and not route.param_convertors}
     build = app.build_middleware_stack
-    app.build_middleware_stack = lambda: Edge(  # type: ignore[method-assign]
-        build(), direct, environment, lifecycle, metrics, keys, admin
-    )
+
+    def build_with_edge() -> ASGIApp:
+        stack = build()
+        if isinstance(stack, ServerErrorMiddleware):
+            stack = stack.app  # it would answer a failure in plain text before this layer hears of it
+        return Edge(stack, direct, environment, lifecycle, metrics, keys, admin)
+
+    app.build_middleware_stack = build_with_edge  # type: ignore[method-assign]
     declare(app, lambda path: path.startswith(ADMIN) or (keys is not None and not is_open(path)))
 
 
