@@ -1,4 +1,4 @@
-# The template's own verbs. Both need Python 3.11+, git, make and a PyPI mirror, and honour pip's and uv's variables
+# The template's own verbs. They need Python 3.11+, git, make and a PyPI mirror, and honour pip's and uv's variables
 # (PIP_FIND_LINKS, PIP_CONSTRAINT, PIP_INDEX_URL and UV_*).
 
 PYTHON ?= python3
@@ -16,7 +16,7 @@ export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint environment clean
+.PHONY: help demo test lint benchmarks environment clean
 
 help:  ## list the verbs
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  \1\t/' | expand -t 13
@@ -32,10 +32,14 @@ lint: environment  ## format check and lint of the template's Python as it stand
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
+benchmarks:  ## the default project's service beside other servers of the same model; FOR=seconds of each measurement
+	@test -x .benchmarks/venv/bin/python || $(PYTHON) -m venv .benchmarks/venv
+	@.benchmarks/venv/bin/python benchmarks/run.py $(or $(FOR),8)
+
 environment:
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.8"
 	@VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/python tests/environment.py
 
 clean:  ## remove the demo and the environment
-	rm -rf $(VENV) .demo .cache
+	rm -rf $(VENV) .demo .cache .benchmarks

@@ -29,12 +29,12 @@ class Service:
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.project, self.log = project, log
-        self.output = log.with_suffix(".out") if isinstance(log, Path) else Path(tempfile.mkdtemp()) / "service.out"
+        self.printed = log.with_suffix(".out") if isinstance(log, Path) else Path(tempfile.mkdtemp()) / "service.out"
         self.variables = {"PORT": str(self.port), "PREDICTION_LOG": str(log), "DRAIN_SECONDS": "0"} | variables
 
     def __enter__(self) -> "Service":
         variables = environment(self.project, **self.variables)
-        with self.output.open("ab") as output:
+        with self.printed.open("ab") as output:
             self.process = subprocess.Popen(
                 self.command, cwd=self.project, env=variables, stdout=output, stderr=output, start_new_session=True
             )
@@ -49,7 +49,7 @@ class Service:
 
     def said(self) -> str:
         """What it printed and logged."""
-        return self.output.read_text(encoding="utf-8", errors="replace")
+        return self.printed.read_text(encoding="utf-8", errors="replace")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

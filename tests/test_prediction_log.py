@@ -19,7 +19,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from conftest import Render, environment, make
+from conftest import UNTOUCHED, Render, environment, run
 from postgresql import PostgreSQL
 from service import Service, post
 from test_pipeline import rows_of
@@ -158,8 +158,7 @@ def test_a_file_of_release_0_2_keeps_its_rows(
     assert log.feedback([code.log.Label(old, "yes")]) == []
 
 
-def test_processes_that_start_at_once_migrate_once(server: PostgreSQL, source: Path) -> None:
-    url = server.create("together")
+def test_processes_that_start_at_once_migrate_once(url: str, source: Path) -> None:
     script = (
         "import sys; from logging_model.serving.prediction_log import PredictionLog; print('ready', flush=True);"
         "sys.stdin.readline(); PredictionLog(sys.argv[1], policy='block').close()"
@@ -280,12 +279,33 @@ def test_an_answer_that_cannot_be_described_stops_nothing(code: SimpleNamespace,
     assert (log.dropped, ids(url)) == (2, {good["prediction_id"]})
 
 
+def test_a_batch_that_is_tried_again_is_there_once(opened: Callable[..., Any], url: str) -> None:
+    log, found = opened(url, policy="block"), row(answer='{"prediction": "yes"}')
+    for rows in ([found], [row(), found, row()]):
+        log.append(Answered(rows)).result(WAIT_S)
+    assert len(ids(url)) == 3
+
+
+@pytest.mark.parametrize("policy, synchronous", [("drop", 1), ("block", 2)])  # NORMAL, FULL
+def test_sqlite_syncs_each_commit_where_answers_wait_for_it(
+    code: SimpleNamespace, opened: Callable[..., Any], tmp_path: Path, policy: str, synchronous: int
+) -> None:
+    log, pragmas = opened(str(tmp_path / "log.db"), policy=policy), []
+
+    def ask(connection: Any) -> None:
+        pragmas.extend(
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")
+        )
+
+    code.database.transact(log._engine, ask)
+    assert pragmas == ["wal", synchronous]
+
+
 def test_text_of_any_script_comes_back(code: SimpleNamespace, opened: Callable[..., Any], url: str) -> None:
-    records = [{"text": 'Straße 請求書 😡 "quoted" \\ %s :name\n\t'}, {"text": "\x00"}]
+    record = {"text": 'Straße 請求書 😡 "quoted" \\ %s :name\n\t\x00'}
     log = opened(url, policy="block")
-    for record in records:
-        log.append(Answered([row(record=json.dumps(record, ensure_ascii=False))])).result(WAIT_S)
-    assert list(code.log.read(url, 10)) == records[::-1] or list(code.log.read(url, 10)) == records
+    log.append(Answered([row(record=json.dumps(record, ensure_ascii=False))])).result(WAIT_S)
+    assert list(code.log.read(url, 10)) == [record]
 
 
 def test_drift_sees_what_the_champion_answered_newest_first(
@@ -577,14 +597,13 @@ def test_what_block_acknowledged_survives_a_kill(project: Path, record: dict[str
         acknowledged = under_load([service], record, service.kill)
     assert len(acknowledged) == len(set(acknowledged)) > 160
     assert set(acknowledged) <= ids(str(tmp_path / "log.db"))
-    assert make(project, "drift", PREDICTION_LOG=str(tmp_path / "log.db"), ok=False).returncode in (0, 2)
     with Service(project, tmp_path / "log.db", PREDICTION_LOG_POLICY="block") as service:
         assert post(service.url, record)[0] == 200
 
 
 @pytest.mark.slow
 def test_two_services_share_a_postgresql_and_one_is_killed(
-    project: Path, record: dict[str, Any], server: PostgreSQL
+    project: Path, record: dict[str, Any], server: PostgreSQL, tmp_path: Path
 ) -> None:
     url = server.create("two")
     with (
@@ -594,6 +613,9 @@ def test_two_services_share_a_postgresql_and_one_is_killed(
         acknowledged = under_load([one, two], record, one.kill)
     assert len(acknowledged) == len(set(acknowledged)) > 320
     assert set(acknowledged) <= ids(url)
+    arguments = ["-m", "customer_model.monitoring.drift", "--out", str(tmp_path)]
+    drift = run(project, "python", *arguments, ok=False, PREDICTION_LOG=url, **UNTOUCHED)
+    assert f"DRIFT in {len(ids(url)):,} records" in drift.stdout, "all of them are one and the same"
 
 
 @pytest.mark.slow

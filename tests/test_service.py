@@ -143,6 +143,15 @@ def test_headers_have_a_limit_however_they_arrive(project: Path, tmp_path: Path)
         assert ask(service.port, "/health", headers={"X-Fits": "a" * 8_000})[0] == 200
 
 
+def test_a_body_may_be_longer_than_headers_may(project: Path, record: dict[str, Any], tmp_path: Path) -> None:
+    """Whichever way it is cut into packets: its last one alone is longer than the limit of headers."""
+    with Process(project, tmp_path / "log.db") as service:
+        for rows in (300, 600, 1_000):
+            columns = {name: [value] * rows for name, value in record.items()}
+            status, _, answered = ask(service.port, "/predict/batch", {"columns": columns})
+            assert status == 200 and len(json.loads(answered)["columns"]["prediction_id"]) == rows
+
+
 def test_connections_have_a_limit(project: Path, tmp_path: Path) -> None:
     with Process(project, tmp_path / "log.db", MAX_CONNECTIONS="10") as service:
         wait_for(lambda: ask(service.port, "/health/ready")[0] == 200)

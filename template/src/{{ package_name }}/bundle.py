@@ -13,6 +13,7 @@ bundle.
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +23,7 @@ from typing import Any, Self
 import numpy as np
 import onnxruntime
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import from_json
 
 from . import contract as contracts
 from .contract import Contract, mistakes_of
@@ -30,7 +32,7 @@ from .modality import Columns, Encoder, Inputs, Record
 from .runtime import session
 from .task import Decision
 
-FORMAT = 2
+FORMAT = 3
 MODEL, ENCODER, CONTRACT, REFERENCE, MANIFEST = FILES = (
     "model.onnx",
     "encoder.json",
@@ -42,6 +44,7 @@ SUMS = "SHA256SUMS"
 EMBEDDING = "components"  # second output of a graph that has one; a layer of the graph may be called embedding
 RUN_ROWS = 256  # at a time: what a network computes in between takes memory
 MAX_BYTES = 2 * 1024**3
+MAX_OTHER_BYTES = 256 * 1024**2
 GOLDEN_TOLERANCE = 1e-5
 
 
@@ -57,7 +60,7 @@ class Golden(BaseModel):
 
 
 class Manifest(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     format: int
     model_version: str
@@ -85,24 +88,34 @@ class Bundle:
 
     @classmethod
     def load(cls, path: Path, threads: int = 1) -> Self:
-        """Verify every digest, then load.
+        """Read every file once, verify its digest, then load what was read.
 
         Raises:
             BundleError: in one sentence, when a file is missing, altered, too large or does not fit the others.
         """
-        _verify(path)
-        manifest = _manifest(path)
+        content = _read(path)
+        manifest = _manifest(path, content[MANIFEST])
+        if manifest.model_version != version_of(content, manifest.decision):
+            raise BundleError(f"bundle {path}: {MANIFEST} is that of another model, or was altered")
         try:
-            contract = contracts.load(path / CONTRACT)
-            encoder = Encoder.model_validate_json((path / ENCODER).read_bytes())
+            contract = contracts.loads(content[CONTRACT], CONTRACT)
+            encoder = Encoder.model_validate_json(content[ENCODER])
         except (contracts.ContractError, ValidationError) as error:
-            raise BundleError(f"bundle {path}: does not fit this version of the code: {error}") from None
+            reason = " ".join(str(error).split())
+            raise BundleError(f"bundle {path}: does not fit this version of the code: {reason}") from None
         if contract.digest != manifest.contract_digest:
             raise BundleError(f"bundle {path}: was trained under another contract than the one it holds")
-        bundle = cls(path, manifest, contract, encoder, session(path / MODEL, threads))
-        found = {port.name for port in bundle.session.get_inputs()}
-        if found != set(manifest.inputs):
-            raise BundleError(f"bundle {path}: {MODEL} takes {sorted(found)}, {MANIFEST} says {manifest.inputs}")
+        try:
+            bundle = cls(path, manifest, contract, encoder, session(content[MODEL], threads))
+            scores = bundle.scores_one({})
+        except Exception as error:  # ONNX Runtime's errors have no class of their own
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise BundleError(f"bundle {path}: {MODEL} does not run on what {ENCODER} gives: {reason}") from None
+        if {port.name for port in bundle.session.get_inputs()} != set(manifest.inputs):
+            raise BundleError(f"bundle {path}: {MODEL} takes other inputs than {MANIFEST} says")
+        shapes = {scores.shape, *((1, len(golden.scores)) for golden in manifest.golden)}
+        if shapes != {(1, manifest.decision.outputs)} or not np.isfinite(scores).all():
+            raise BundleError(f"bundle {path}: {MODEL} does not give the scores that {MANIFEST} decides by")
         return bundle
 
     def scores(self, columns: Columns) -> np.ndarray:
@@ -161,10 +174,10 @@ def save(
     """Complete a folder that already holds model.onnx and reference.parquet. The digests are written last."""
     (path / ENCODER).write_text(encoder.model_dump_json(indent=1) + "\n", encoding="utf-8")
     (path / CONTRACT).write_bytes(contract_file.read_bytes())
-    content = json.dumps([digest(path / name) for name in FILES[:-1]] + [decision.model_dump()]).encode()
+    content = {name: (path / name).read_bytes() for name in FILES[:-1]}
     manifest = Manifest(
         format=FORMAT,
-        model_version=hashlib.sha256(content).hexdigest()[:12],
+        model_version=version_of(content, decision),
         contract_digest=contract.digest,
         inputs=inputs,
         output=output,
@@ -183,9 +196,15 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _manifest(path: Path) -> Manifest:
+def version_of(content: Mapping[str, bytes], decision: Decision) -> str:
+    """What tells a model from all others: a digest of all but the manifest, and of how it decides."""
+    digests = [hashlib.sha256(content[name]).hexdigest() for name in FILES[:-1]]
+    return hashlib.sha256(json.dumps([*digests, decision.model_dump()]).encode()).hexdigest()[:12]
+
+
+def _manifest(path: Path, raw: bytes) -> Manifest:
     try:
-        content = json.loads((path / MANIFEST).read_bytes())
+        content = from_json(raw)
     except ValueError:
         raise BundleError(f"bundle {path}: {MANIFEST} is not JSON") from None
     found = content.get("format") if isinstance(content, dict) else None
@@ -197,16 +216,27 @@ def _manifest(path: Path) -> Manifest:
         raise BundleError(f"bundle {path}: {MANIFEST}: {'; '.join(mistakes_of(error))}") from None
 
 
-def _verify(path: Path) -> None:
-    """Compare every byte of the bundle with what was saved; the list of digests may hold nothing else either."""
-    for name in (*FILES, SUMS):
-        if not (path / name).is_file():
-            raise BundleError(f"bundle {path}: {name} is missing; `make pipeline` makes a whole bundle")
-        if (path / name).stat().st_size > MAX_BYTES:
-            raise BundleError(f"bundle {path}: {name} is larger than {MAX_BYTES:,} bytes")
-    listed = (path / SUMS).read_bytes().splitlines(keepends=True)
+def _read(path: Path) -> dict[str, bytes]:
+    """Every file of a bundle, each byte of it as it was saved; the list of digests may hold nothing else either."""
+    content = {name: _bytes(path, name) for name in (*FILES, SUMS)}
+    listed = content[SUMS].splitlines(keepends=True)
     if len(listed) != len(FILES):
         raise BundleError(f"bundle {path}: {SUMS} must list {len(FILES)} files, it lists {len(listed)}")
     for name, line in zip(FILES, listed, strict=True):
-        if line != f"{digest(path / name)}  {name}\n".encode():
+        if line != f"{hashlib.sha256(content[name]).hexdigest()}  {name}\n".encode():
             raise BundleError(f"bundle {path}: {name} is not the file that was saved, or {SUMS} was altered")
+    return content
+
+
+def _bytes(path: Path, name: str) -> bytes:
+    most = MAX_BYTES if name == MODEL else MAX_OTHER_BYTES
+    if not (path / name).is_file():
+        raise BundleError(f"bundle {path}: {name} is missing; `make pipeline` makes a whole bundle")
+    if (path / name).resolve().parent != path.resolve():
+        raise BundleError(f"bundle {path}: {name} is a link to another folder: copy the file itself there")
+    with (path / name).open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        if size > most or len(content := file.read(most)) != size:
+            raise BundleError(f"bundle {path}: {name} is larger than {most:,} bytes, or is being written")
+    return content

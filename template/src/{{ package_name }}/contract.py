@@ -329,15 +329,24 @@ def load(path: Path = PATH) -> Contract:
         ContractError: with the file, the key path, what was found and what is allowed, for every mistake.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-        json.dumps(content, ensure_ascii=False, default=str).encode()  # half a surrogate pair fits no file
+        raw = path.read_bytes()
     except FileNotFoundError:
         raise ContractError(f"{path}: no such file; `make contract DATA=... TARGET=...` writes one") from None
+    return loads(raw, str(path))
+
+
+def loads(raw: bytes, name: str) -> Contract:
+    """A contract from the bytes of its file; `name` is what messages call it. Raises ContractError as `load` does."""
+    try:
+        content = yaml.load(raw.decode("utf-8"), _Loader)
+        json.dumps(content, ensure_ascii=False, default=str).encode()  # half a surrogate pair fits no file
     except UnicodeError as error:
-        raise ContractError(f"{path}: not Unicode text in UTF-8: {error}") from None
+        raise ContractError(f"{name}: not Unicode text in UTF-8: {error}") from None
     except (yaml.YAMLError, ContractError) as error:
-        raise ContractError(f"{path}: not valid YAML: {error}") from None
-    return parse(content, str(path))
+        raise ContractError(f"{name}: not valid YAML: {error}") from None
+    except RecursionError:
+        raise ContractError(f"{name}: nested too deep for a contract") from None
+    return parse(content, name)
 
 
 def parse(content: Any, name: str) -> Contract:

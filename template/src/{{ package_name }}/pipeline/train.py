@@ -77,24 +77,37 @@ def prepare() -> Material:
 
 def fit_candidates(material: Material) -> dict[str, Any]:
     """The linear baseline as it comes, and every candidate with its tuned hyperparameters."""
-    params, shared = material.params, material.params.model.shared
-    tuned = {name: found["hyperparameters"] for name, found in read_json(TUNING)["candidates"].items()}
+    shared = material.params.model.shared
     fixed = {key: entry for key, entry in shared.items() if not isinstance(entry, dict)}
-    wanted = {"baseline": (model.LINEAR_BASELINE, fixed)} | {name: (name, tuned[name]) for name in tuned}
-    options: dict[str, Any] = {"class_weight": params.model.class_weight, "seed": params.seed}
-    fitted = {}
-    for label, (name, hyperparameters) in tqdm(wanted.items(), desc="train", unit=" model"):
-        estimator = model.build(name, hyperparameters, encoder=material.encoder, decision=material.decision, **options)
-        watched = watch(
-            material.held_out,
-            material.truth,
-            material.decision,
-            material.contract,
-            params,
-            folder=CHECKPOINTS / label,
-        )
-        fitted[label] = model.fit(estimator, material.inputs, material.y, watched)
-    return fitted
+    wanted = {"baseline": (model.LINEAR_BASELINE, fixed)} | {name: (name, found) for name, found in tuned().items()}
+    return {
+        label: fit_candidate(label, name, hyperparameters, material)
+        for label, (name, hyperparameters) in tqdm(wanted.items(), desc="train", unit=" model")
+    }
+
+
+def tuned() -> dict[str, dict[str, Any]]:
+    """The hyperparameters that the stage `tune` found for each candidate."""
+    return {name: found["hyperparameters"] for name, found in read_json(TUNING)["candidates"].items()}
+
+
+def build_candidate(name: str, hyperparameters: dict[str, Any], material: Material) -> Any:
+    """A candidate for this material, not yet fitted."""
+    options: dict[str, Any] = {"class_weight": material.params.model.class_weight, "seed": material.params.seed}
+    return model.build(name, hyperparameters, encoder=material.encoder, decision=material.decision, **options)
+
+
+def fit_candidate(label: str, name: str, hyperparameters: dict[str, Any], material: Material) -> Any:
+    """A fitted candidate; `label` is that of its checkpoints, from which a finished one is taken up."""
+    watched = watch(
+        material.held_out,
+        material.truth,
+        material.decision,
+        material.contract,
+        material.params,
+        folder=CHECKPOINTS / label,
+    )
+    return model.fit(build_candidate(name, hyperparameters, material), material.inputs, material.y, watched)
 
 
 def best(measured: dict[str, dict[str, float]], contract: Contract, params: Params) -> str:

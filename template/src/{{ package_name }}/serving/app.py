@@ -12,6 +12,7 @@ from ..settings import Environment
 from .admin import add_reload
 from .body import bare_media, fields_of, json_of, media_type, read, table_of
 from .edge import surround
+from .explain import add_explain
 from .feedback import add_feedback
 from .inference_v2 import add_inference_v2
 from .metrics import Metrics
@@ -62,6 +63,7 @@ def create_app(environment: Environment) -> FastAPI:
     app.state.lifecycle, app.state.metrics, app.state.service = lifecycle, metrics, service
     install(app)
     _add_predict(app, service, environment)
+    add_explain(app, service, environment)
     add_inference_v2(app, service, environment)
     add_feedback(app, log, served.contract, served.bundle.decision.model_dump().get("classes", ()))
     add_state(app, lifecycle, metrics, service)

@@ -85,13 +85,12 @@ def surround(app: FastAPI, environment: Environment, lifecycle: Lifecycle, metri
     direct = {route.path: route for route in app.routes if isinstance(route, PlainRoute) and not route.param_convertors}
     build = app.build_middleware_stack
 
-    def build_with_edge() -> ASGIApp:
-        stack = build()
-        if isinstance(stack, ServerErrorMiddleware):
-            stack = stack.app  # it would answer a failure in plain text before this layer hears of it
-        return Edge(stack, direct, environment, lifecycle, metrics, keys, admin)
+    def surrounded() -> ASGIApp:
+        inner = build()
+        assert isinstance(inner, ServerErrorMiddleware)  # whose place is taken here
+        return Edge(inner.app, direct, environment, lifecycle, metrics, keys, admin)
 
-    app.build_middleware_stack = build_with_edge  # type: ignore[method-assign]
+    app.build_middleware_stack = surrounded  # type: ignore[method-assign]
     declare(app, lambda path: path.startswith(ADMIN) or (keys is not None and not is_open(path)))
 
 

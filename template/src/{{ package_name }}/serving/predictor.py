@@ -66,6 +66,8 @@ class Predictor:
         return self.bundle.decision.answer(scores), embedding
 
     def _compare_golden(self) -> None:
+        if not self.bundle.manifest.golden:
+            raise BundleError(f"bundle {self.bundle.path}: has no golden records that would show that it works here")
         for golden in self.bundle.manifest.golden:
             record, findings = self.reader.one(golden.record)
             if wrong := refused(findings):

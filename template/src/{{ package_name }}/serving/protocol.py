@@ -74,14 +74,14 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         before = self.cycle
-        between = before is None or before.response_complete or not before.more_body
+        in_body = before is not None and before.more_body and not before.response_complete
         self._arrived += len(data)
         super().data_received(data)
         if self.cycle is not before:  # complete headers, usually with all of the body
             self._arrived = 0
             if self._deadline is not None:
                 self._disarm()
-        elif between:
+        elif not in_body:
             if self._arrived > self._limits.header_bytes and not (before and before.more_body):
                 self._end(LARGE_HEADERS)
             elif self._deadline is None and not self.transport.is_closing():

@@ -52,11 +52,16 @@ CAPTIONS = {  # how to read each of `plots`
 class Decision(BaseModel):
     """From probabilities to a label: by the threshold of the positive class, or the likeliest of several."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     kind: Literal["binary", "multiclass"]
     classes: tuple[str, ...]  # of a binary target: negative, positive
     threshold: float = 0.5
+
+    @property
+    def outputs(self) -> int:
+        """How many scores a record has."""
+        return len(self.classes)
 
     def choose(self, scores: np.ndarray) -> np.ndarray:
         """Probabilities (n, classes) -> class numbers (n,)."""
@@ -77,6 +82,12 @@ class Decision(BaseModel):
                 }
             )
         return answers
+
+    def explained(self, scores: np.ndarray) -> tuple[str, np.ndarray]:
+        """What an explanation of the first of n records is about, and its value for each of them, (n,): the
+        probability of the positive class, or of the class that the first record gets."""
+        chosen = 1 if self.kind == "binary" else int(scores[0].argmax())
+        return f"probability of {self.classes[chosen]}", scores[:, chosen]
 
 
 class Answer(BaseModel):

@@ -1,7 +1,6 @@
 """How ONNX Runtime runs a graph: on the GPU, and where that cannot be used, aloud, on the CPU."""
 
 import logging
-from pathlib import Path
 
 import onnxruntime
 
@@ -10,7 +9,7 @@ log = logging.getLogger(__name__)
 GPU, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
 
-def session(file: Path, threads: int) -> onnxruntime.InferenceSession:
+def session(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
     """The GPU where there is one; on the CPU one thread a request, as a server's cores belong to its requests.
 
     The graph runs in float32 without TF32, so that both give the same numbers.
@@ -22,7 +21,7 @@ def session(file: Path, threads: int) -> onnxruntime.InferenceSession:
     if hasattr(onnxruntime, "preload_dlls"):
         onnxruntime.preload_dlls()  # CUDA and cuDNN as PyPI packages carry them
     wanted = [(GPU, {"use_tf32": "0"}), CPU] if GPU in onnxruntime.get_available_providers() else [CPU]
-    found = onnxruntime.InferenceSession(file, options, providers=wanted)
+    found = onnxruntime.InferenceSession(graph, options, providers=wanted)
     if GPU not in found.get_providers():
         log.warning("ONNX Runtime finds no GPU: predictions run on the CPU")
     return found

@@ -10,7 +10,8 @@ import io
 import math
 import struct
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +28,7 @@ MAX_PIXELS = 24_000_000  # up to 350 MB while it is decoded; the header tells, b
 MAX_BYTES = 100_000_000
 DEEP = ("I;16", "I;16B", "I;16L", "I;16N")
 NEUTRAL = 127  # grey of what a picture does not fill, and of a picture that is missing
+PATCHES = 7  # an edge, that an explanation paints over one after the other
 DESCRIBED_EDGE = 512
 DESCRIPTORS = ("brightness", "contrast", "sharpness", "saturation", "width", "height", "aspect", "format", "mode")
 DAMAGE = (OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, OverflowError, struct.error, zlib.error)
@@ -136,7 +138,10 @@ def pixels(content: bytes | None, size: int, fit: Fit, colour: bool) -> np.ndarr
     """
     if content is None:
         return np.full((size, size, 3 if colour else 1), NEUTRAL, dtype=np.uint8)
-    picture = decode(content)
+    return _square(decode(content), size, fit, colour)
+
+
+def _square(picture: Image.Image, size: int, fit: Fit, colour: bool) -> np.ndarray:
     edges, filter_ = (size, size), Image.Resampling.BILINEAR
     if fit == "pad":
         square = ImageOps.pad(picture, edges, filter_, color=(NEUTRAL,) * 3)
@@ -157,6 +162,13 @@ class ImageParams(BaseModel):
         return pixels(content, self.size, self.fit, self.colour)
 
 
+class Patch(BaseModel):
+    """What an explanation leaves out: a rectangle of the picture, as it is meant to be looked at."""
+
+    part: str = Field(description="name of the column")
+    box: tuple[int, int, int, int] = Field(description="left, top, right and bottom edge, in pixels of the picture")
+
+
 class ImageEncoder(BaseModel):
     """What every encoder of images holds: which column it reads, and how pictures are resized."""
 
@@ -169,6 +181,39 @@ class ImageEncoder(BaseModel):
     def describe(self, columns: Mapping[str, Any], contract: Contract) -> dict[str, list[Any]]:
         """What drift looks at: see the function `describe`."""
         return describe(self.column, columns[self.column])
+
+    def occlude(self, record: Mapping[str, Any], contract: Contract) -> Iterator[tuple[Patch, Mapping[str, Any]]]:
+        """The record with one patch of the picture after the other in the mean colour of what the model sees of it.
+
+        They are painted on the square that the model sees, so that a large picture costs no more than a small one.
+        """
+        if (content := record.get(self.column)) is None:
+            return
+        picture, size, fit = decode(content), self.params.size, self.params.fit
+        square = _square(picture, size, fit, self.params.colour)
+        filling = max(picture.size) if fit == "pad" else min(picture.size)
+        across, down = (_patches(edge, filling, size) for edge in picture.size)
+        if not (across and down):
+            return
+        seen = square[down[0][1].start : down[-1][1].stop, across[0][1].start : across[-1][1].stop]
+        colour = seen.mean(axis=(0, 1)).round()
+        for ((top, bottom), rows), ((left, right), columns) in product(down, across):
+            painted = square.copy()
+            painted[rows, columns] = colour
+            file = io.BytesIO()
+            Image.fromarray(painted.squeeze()).save(file, "BMP")
+            yield Patch(part=self.column, box=(left, top, right, bottom)), {**record, self.column: file.getvalue()}
+
+
+def _patches(edge: int, filling: int, size: int) -> list[tuple[tuple[int, int], slice]]:
+    """Along an edge of a picture, of which `filling` pixels fill the square: where each patch begins and ends, and its
+    pixels in the square. None where a thin picture has vanished there."""
+    seen, fitted = min(edge, filling), min(size, round(edge / filling * size))
+    number = min(PATCHES, seen, fitted)
+    steps = range(number + 1) if number else ()
+    ends = pairwise((edge - seen) // 2 + seen * step // number for step in steps)
+    places = pairwise(round((size - fitted) / 2) + fitted * step // number for step in steps)
+    return [(end, slice(*place)) for end, place in zip(ends, places, strict=True)]
 
 
 def describe(column: str, images: Iterable[bytes | None]) -> dict[str, list[Any]]:

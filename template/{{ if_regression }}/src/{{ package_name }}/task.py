@@ -41,11 +41,16 @@ PARITY_UNIT = "share of the target's standard deviation"
 class Decision(BaseModel):
     """From a value to a value with an interval."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     kind: Literal["continuous"] = "continuous"
     half_width: float = 0.0
     coverage: float = 0.0
+
+    @property
+    def outputs(self) -> int:
+        """How many scores a record has."""
+        return 1
 
     def choose(self, scores: np.ndarray) -> np.ndarray:
         """Predicted values (n, 1) -> (n,)."""
@@ -57,6 +62,10 @@ class Decision(BaseModel):
             {"prediction": value, "interval": [value - self.half_width, value + self.half_width]}
             for value in scores[:, 0].tolist()
         ]
+
+    def explained(self, scores: np.ndarray) -> tuple[str, np.ndarray]:
+        """What an explanation of the first of n records is about, and its value for each of them, (n,)."""
+        return "prediction", scores[:, 0]
 
 
 class Answer(BaseModel):

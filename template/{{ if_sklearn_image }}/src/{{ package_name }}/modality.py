@@ -16,6 +16,7 @@ from .contract import Contract, Type
 Columns = Mapping[str, Any]  # column name -> list or array of typed values, None for missing
 Record = Mapping[str, Any]  # column name -> one typed value
 Inputs = dict[str, np.ndarray]  # graph input name -> array
+Part = image.Patch  # what an explanation leaves out
 
 FEATURE_TYPES: tuple[Type, ...] = ("image",)
 PARSERS: Mapping[Type, Callable[[Any], Any]] = {"image": image.parse}

@@ -12,11 +12,12 @@ from pydantic import Field
 
 from .ascii import to_ascii
 from .contract import Contract, Type
-from .text import TextEncoder, TextParams, fit_texts, join, join_one, normalise, parse
+from .text import TextEncoder, TextParams, Words, fit_texts, join, join_one, normalise, parse
 
 Columns = Mapping[str, Any]  # column name -> list or array of typed values, None for missing
 Record = Mapping[str, Any]  # column name -> one typed value
 Inputs = dict[str, np.ndarray]  # graph input name -> array
+Part = Words  # what an explanation leaves out
 
 FEATURE_TYPES: tuple[Type, ...] = ("text",)
 PARSERS: Mapping[Type, Callable[[Any], Any]] = {"text": parse}
@@ -36,6 +37,10 @@ class Encoder(TextEncoder):
     def fit(cls, columns: Columns, contract: Contract, params: FeatureParams) -> Self:
         """Learn which columns hold text and which words are common, from the training part alone."""
         return cls(length=params.length, **fit_texts(columns, contract, params))
+
+    @property
+    def reach(self) -> int:
+        return self.length
 
     def encode(self, columns: Columns) -> Inputs:
         """Typed columns of n records -> {"text": str objects (n, 1)}."""

@@ -6,10 +6,11 @@ float32, so that training and serving see the same bits. It needs NumPy alone, a
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from itertools import accumulate
+from statistics import median_low, mode
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -22,6 +23,7 @@ Record = Mapping[str, Any]  # column name -> one typed value
 Inputs = dict[str, np.ndarray]  # graph input name -> array
 Reading = Callable[[Record], float]  # a quantity of one record
 Step = Callable[[Record, list[float]], None]  # writes what one encoding gives into its places of a row of zeros
+Level = bool | int | float | str | None  # a value as JSON has it
 
 FEATURE_TYPES: tuple[Type, ...] = ("number", "integer", "category", "ordinal", "datetime", "boolean")
 PARSERS: Mapping[Type, Callable[[Any], Any]] = {}  # no type beyond those that `records` reads
@@ -322,10 +324,19 @@ class OneHot(State):
         return rows
 
 
+class Part(State):
+    """What an explanation leaves out: the value of one column, for the typical one."""
+
+    part: str = Field(description="name of the column")
+    value: Level
+    typical: Level
+
+
 class Encoder(State):
     """All features of a record as one row of float32. Input of the graph: `features`, shape (records, width)."""
 
     encodings: tuple[Annotated[Numeric | OneHot, Field(discriminator="kind")], ...]
+    typical: dict[str, Level] = Field(description="of each feature: the median or the most frequent level")
     dropped: dict[str, str] = Field({}, description="features left out, and why")
 
     @property
@@ -352,7 +363,8 @@ class Encoder(State):
         encodings += [encoding for encoding in derived if encoding]
         if not encodings:
             raise ContractError(f"no feature is left to learn from: {dropped}")
-        return cls(encodings=tuple(encodings), dropped=dropped)
+        typical = {name: _typical(column, columns[name]) for name, column in contract.features.items()}
+        return cls(encodings=tuple(encodings), typical=typical, dropped=dropped)
 
     def encode(self, columns: Columns) -> Inputs:
         """Typed columns of n records -> {"features": float32 (n, width)}."""
@@ -382,9 +394,38 @@ class Encoder(State):
         read = [quantity.column for quantity in quantities if isinstance(quantity, Elapsed | Cycle)]
         return {*read, *(found.until for found in quantities if isinstance(found, Elapsed) and found.until)}
 
+    def occlude(self, record: Record, contract: Contract) -> Iterator[tuple[Part, Record]]:
+        """The record with one feature after the other as it typically is."""
+        for name, column in contract.features.items():
+            typical = self.typical[name]
+            part = Part(part=name, value=_plain(column, record.get(name)), typical=typical)
+            typed = (
+                datetime.fromisoformat(typical) if column.type == "datetime" and isinstance(typical, str) else typical
+            )
+            yield part, {**record, name: typed}
+
     def describe(self, columns: Columns, contract: Contract) -> dict[str, list[Any]]:
         """What drift looks at: floats, dates, texts or None, by column. Here the features themselves."""
         return {name: _described(column, columns[name]) for name, column in contract.features.items()}
+
+
+def _typical(column: Column, values: Any) -> Level:
+    """The median, of an even number of values the lower one in the middle, or the most frequent level.
+
+    None where most values are missing.
+    """
+    listed = _listed(values)
+    present = [value for value in listed if value is not None and value == value]
+    if 2 * len(present) < len(listed):
+        return None
+    return _plain(column, median_low(present) if column.type in (*NUMERIC, "datetime") else mode(present))
+
+
+def _plain(column: Column, value: Any) -> Level:
+    """A typed value as JSON has it."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return int(value) if column.type == "integer" and value is not None else value
 
 
 def missing_share(values: Any) -> float:

@@ -4,9 +4,10 @@ Texts may be of any language and script. Nothing here knows about models or HTTP
 """
 
 import math
+import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +21,7 @@ Kind = Literal["joins", "alone", "breaks"]
 LIMIT = 100_000  # characters
 CACHED = 2**16  # characters whose properties are remembered: more than texts use, few enough to hold
 SELECTOR = "VARIATION SELECTOR"  # says how the sign before it is drawn, and is no word
+RUNS = 50  # of words that an explanation leaves out, one after the other
 UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN")  # written without blanks
 SCRIPTS = {"cjk": "han", "hiragana": "kana", "katakana": "kana"}  # others go by the first word of their letters' names
 
@@ -94,6 +96,11 @@ def words(text: str) -> list[str]:
     return "".join(map(_spaced, text)).split()
 
 
+def spans(text: str) -> list[tuple[int, int]]:
+    """Where each word of a text begins, and where it has ended, in characters of the text as it stands."""
+    return [found.span() for found in re.finditer("j+|a", "".join(kind(character)[0] for character in text))]
+
+
 @lru_cache(CACHED)
 def _script(character: str) -> str | None:
     """The script of a letter, None for what is no letter."""
@@ -131,6 +138,15 @@ class TextParams(BaseModel):
     known_after: int = Field(5, ge=1, description="training records that hold a word before drift calls it known")
 
 
+class Words(BaseModel):
+    """What an explanation leaves out: a word, or a run of neighbouring words where there are many."""
+
+    part: str = Field(description="name of the column")
+    value: str
+    start: int = Field(description="the first character's place in the text")
+    end: int = Field(description="the place behind the last character")
+
+
 class TextEncoder(BaseModel):
     """What every encoder of texts learns: which columns it reads, and which words are common in the training part."""
 
@@ -147,6 +163,26 @@ class TextEncoder(BaseModel):
     @cached_property
     def known_words(self) -> frozenset[str]:
         return frozenset(self.known)
+
+    @property
+    def reach(self) -> int:
+        """Characters of a record that the model may read."""
+        raise NotImplementedError
+
+    def occlude(self, record: Mapping[str, Any], contract: Contract) -> Iterator[tuple[Words, Mapping[str, Any]]]:
+        """The record without one run of words after the other; what the model does not reach is no part."""
+        texts = {name: record.get(name) or "" for name in self.columns}
+        found, left = {}, self.reach
+        for name, text in texts.items():
+            found[name] = spans(text[:left])
+            left = max(0, left - len(text) - 1)  # a line break joins them
+        size = math.ceil(sum(map(len, found.values())) / RUNS)
+        for name, text in texts.items():
+            for first in range(0, len(found[name]), size or 1):
+                run = found[name][first : first + size]
+                start, end = run[0][0], run[-1][1]
+                words = Words(part=name, value=text[start:end], start=start, end=end)
+                yield words, {**record, name: text[:start] + text[end:]}
 
     def describe(self, columns: Mapping[str, Any], contract: Contract) -> dict[str, list[Any]]:
         """What drift looks at: numbers and a category for each text column."""

@@ -14,11 +14,12 @@ from pydantic import Field
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from .contract import Contract, ContractError, Type
-from .text import TextEncoder, TextParams, fit_texts, join, join_one, parse
+from .text import TextEncoder, TextParams, Words, fit_texts, join, join_one, parse
 
 Columns = Mapping[str, Any]  # column name -> list or array of typed values, None for missing
 Record = Mapping[str, Any]  # column name -> one typed value
 Inputs = dict[str, np.ndarray]  # graph input name -> array
+Part = Words  # what an explanation leaves out
 
 FEATURE_TYPES: tuple[Type, ...] = ("text",)
 PARSERS: Mapping[Type, Callable[[Any], Any]] = {"text": parse}
@@ -64,6 +65,10 @@ class Encoder(TextEncoder):
         tokenizer.enable_truncation(self.length)
         tokenizer.enable_padding(pad_id=self.padding, length=self.length)
         return tokenizer
+
+    @property
+    def reach(self) -> int:
+        return self.length * LONGEST_TOKEN
 
     @property
     def tokens(self) -> int:

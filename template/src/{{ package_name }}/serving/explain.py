@@ -1,0 +1,87 @@
+"""Why a record gets its score: how the score moves when a part of the record is left out.
+
+A contribution is the score of the record minus its score without one part: a column that takes its typical value, words
+that are cut out, a patch that is painted over. It answers a question about the model, one part at a time, and no more:
+
+- Contributions do not add up to the score. Of two parts that say the same, each may be left out without harm, and both
+  then show about 0; two that work together each show what they do together.
+- A record without a part may be unlike any that the model learned from, where its scores mean little.
+- They say nothing of the world: what moves the score need not cause the outcome.
+
+References:
+    Robnik-Sikonja and Kononenko (2008), Explaining classifications for individual instances; Zeiler and Fergus (2014),
+    Visualizing and understanding convolutional networks.
+"""
+
+from typing import Any
+
+import numpy as np
+from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from pydantic import Field
+
+from ..bundle import Bundle
+from ..modality import Part, Record
+from ..settings import Environment
+from ..task import Answer
+from .body import bare_media, fields_of, media_type, read
+from .openapi import record_body
+from .problems import responses
+from .routes import add_post, json_response
+from .service import Service
+
+
+class Contribution(Part):
+    """What is left out, and how much lower the score is without it."""
+
+    contribution: float
+
+
+class Explanation(Answer):
+    """The prediction, and what moves the score behind it; contributions do not add up to the score."""
+
+    explained: str = Field(description="what the score is, such as the probability of a class")
+    score: float
+    contributions: list[Contribution] = Field(description="those that move the score most first")
+    model_version: str
+
+
+def explain(bundle: Bundle, record: Record) -> dict[str, Any]:
+    """A typed record -> an `Explanation` as JSON has it.
+
+    The model scores the record, and it without each part, at once: a row for each column of a table, some 50 for texts
+    and pictures, and one more.
+    """
+    encoder = bundle.encoder
+    parts, without = zip((None, record), *encoder.occlude(record, bundle.contract), strict=True)
+    rows = [encoder.encode_one(one) for one in without]
+    scores = bundle.run({name: np.concatenate([row[name] for row in rows]) for name in rows[0]})
+    explained, values = bundle.decision.explained(scores)
+    moved = zip(parts[1:], (values[0] - values[1:]).tolist(), strict=True)
+    contributions = [part.model_dump() | {"contribution": by} for part, by in moved]
+    return {
+        **bundle.decision.answer(scores[:1])[0],
+        "explained": explained,
+        "score": float(values[0]),
+        "contributions": sorted(contributions, key=lambda one: -abs(one["contribution"])),
+        "model_version": bundle.manifest.model_version,
+    }
+
+
+def add_explain(app: FastAPI, service: Service, environment: Environment) -> None:
+    predictor = service.models.champion.predictor
+    bare = bare_media(list(predictor.contract.features))
+
+    async def explain_one(request: Request) -> Response:
+        """What moves the score of one record: each part of it is left out once. Contributions do not add up."""
+        body, media = await read(request, environment.max_body_bytes), media_type(request)
+
+        def work() -> dict[str, Any]:
+            record, _ = service.read(fields_of(media, body, bare))
+            return explain(service.models.champion.predictor.bundle, record)
+
+        return json_response(await run_in_threadpool(work))
+
+    documented: dict[str, Any] = {"responses": responses(400, 401, 408, 413, 415, 422, 503), "tags": ["predict"]}
+    body = record_body(predictor, tuple(bare))
+    add_post(app, "/explain", explain_one, response_model=Explanation, openapi_extra=body, **documented)
