@@ -45,9 +45,9 @@ class Service:
                     return self
             time.sleep(0.1)
         self.__exit__(None, None, None)
-        raise RuntimeError(f"the service did not start: {self.said()}")
+        raise RuntimeError(f"the service did not start: {self.output()}")
 
-    def said(self) -> str:
+    def output(self) -> str:
         """What it printed and logged."""
         return self.printed.read_text(encoding="utf-8", errors="replace")
 

@@ -385,7 +385,7 @@ def test_no_key_is_ever_written(project: Path, record: dict[str, Any], tmp_path:
         assert document["paths"]["/predict"]["post"]["security"]
         metrics = ask(service.port, "/metrics")[2].decode()
         service.leave()
-    lines = [json.loads(line) for line in service.said().splitlines() if line.startswith("{")]
+    lines = [json.loads(line) for line in service.output().splitlines() if line.startswith("{")]
     requests = [line for line in lines if line["event"] == "request"]
     version = json.loads((project / "artifacts/bundle/bundle.json").read_text())["model_version"]
     assert {(line["route"], line["status"], line["client"], line["model_version"]) for line in requests} >= {
@@ -393,9 +393,9 @@ def test_no_key_is_ever_written(project: Path, record: dict[str, Any], tmp_path:
         ("other", 401, None, None),
     }
     assert {line["outcome"] for line in requests if line["status"] == 401} == {"Not authenticated"}
-    everything = service.said() + metrics + "".join(map(str, lines))
+    everything = service.output() + metrics + "".join(map(str, lines))
     assert key not in everything and wrong not in everything
-    assert "authentication required" in service.said()
+    assert "authentication required" in service.output()
 
 
 @pytest.mark.parametrize(
@@ -447,4 +447,4 @@ def test_documentation_can_be_switched_off(project: Path, tmp_path: Path) -> Non
         for path in ("/docs", "/openapi.json", "/static-offline-docs/swagger-ui.css"):
             assert ask(service.port, path)[0] == 404
         assert b"docs" not in ask(service.port, "/")[2]
-        assert "authentication off" in service.said()
+        assert "authentication off" in service.output()
