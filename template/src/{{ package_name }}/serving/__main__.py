@@ -19,6 +19,7 @@ from .protocol import DrainingServer, GuardedProtocol, Limits
 from .tracing import traced
 
 COLLECT_AFTER = 20_000, 20, 50  # Python's own 700, 10, 10 is for programs that hold little
+BACKLOG = 2048  # connections that wait to be accepted; those beyond `max_connections` are then told so
 GRACE_S = 5  # beyond the request timeout: nothing can be in progress any more
 
 
@@ -33,7 +34,7 @@ def main() -> None:
     except UserError as error:
         sys.exit(f"serve: {error}")
     try:
-        listener = socket.create_server((environment.host, environment.port), backlog=environment.max_connections)
+        listener = socket.create_server((environment.host, environment.port), backlog=BACKLOG)
     except OSError as error:
         sys.exit(f"serve: {environment.host}:{environment.port} cannot be used ({error}): try PORT=8001")
     print(
