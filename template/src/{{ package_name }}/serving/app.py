@@ -49,6 +49,7 @@ def create_app(environment: Environment) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         lifecycle.started = True
         yield
+        await service.settle()
         log.close()
 
     served = models.champion.predictor
