@@ -59,6 +59,7 @@ def create_app(environment: Environment) -> FastAPI:
         "version": served.version,
         "lifespan": lifespan,
         "redoc_url": None,
+        "telemetry": {"tracing": False, "metrics": False},  # `edge` and `tracing` see to both
     }
     app = FastAPIOffline(**about) if environment.docs == "on" else FastAPI(openapi_url=None, **about)
     app.state.lifecycle, app.state.metrics, app.state.service = lifecycle, metrics, service

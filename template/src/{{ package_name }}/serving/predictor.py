@@ -1,6 +1,7 @@
 """From raw records to answers: the path that the service and batch scoring share, so that their numbers agree."""
 
 import secrets
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -43,12 +44,12 @@ class Predictor:
 
     def named(self, answers: Sequence[Answer], records: Sequence[Record]) -> list[Answer]:
         """Answers with the ids of their records, and with what tells one prediction from all others."""
-        drawn = secrets.token_hex(16 * len(answers))
+        now, drawn = f"{time.time_ns() // 1_000_000:012x}", secrets.token_hex(10 * len(answers))
         return [
             {
                 **{name: record[name] for name in self.ids},
                 **answer,
-                "prediction_id": drawn[32 * row : 32 * row + 32],
+                "prediction_id": now + drawn[20 * row : 20 * row + 20],  # in order of time, as indexes like it
                 "model_version": self.version,
             }
             for row, (answer, record) in enumerate(zip(answers, records, strict=True))
