@@ -20,7 +20,7 @@ from .models import Models
 from .openapi import answer_model, answers_model, batch_body, record_body
 from .prediction_log import PredictionLog
 from .problems import install, responses
-from .routes import add_post, by_name, json_response, request_id, soon
+from .routes import add_post, by_name, json_response, request_id, served_by, soon
 from .service import Service
 from .state import Lifecycle, add_state
 
@@ -84,7 +84,7 @@ def _add_predict(app: FastAPI, service: Service, environment: Environment) -> No
         body, media = await read(request, environment.max_body_bytes), media_type(request)
         record, findings = await soon(service, body, lambda: service.read(fields_of(media, body, bare)))
         answer = await service.one(record, findings, request_id(request))
-        request.scope["state"]["model_version"] = answer["model_version"]
+        served_by(request, answer["model_version"])
         return json_response(answer)
 
     async def predict_batch(request: Request) -> Response:
@@ -95,7 +95,7 @@ def _add_predict(app: FastAPI, service: Service, environment: Environment) -> No
             content = json_of(media, body)
             table = table_of(content, service.models.champion.predictor.reader, environment.max_rows)
             answers, notes = service.many(table, request_id(request))
-            request.scope["state"]["model_version"] = answers[0]["model_version"]
+            served_by(request, answers[0]["model_version"])
             return {"columns": by_name(answers)} if "columns" in content else {"predictions": answers}, notes
 
         content, notes = await soon(service, body, work)

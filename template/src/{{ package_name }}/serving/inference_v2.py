@@ -13,7 +13,7 @@ from ..reader import Reader
 from ..settings import Environment
 from .body import Table, columns_of, expect, json_of, media_type, read
 from .problems import TITLES, FieldError, Problem, pointer_to, responses, unfit
-from .routes import add_post, by_name, json_response, request_id, soon
+from .routes import add_post, by_name, json_response, request_id, served_by, soon
 from .service import Service
 
 NAME = __name__.partition(".")[0]
@@ -40,12 +40,13 @@ def add_inference_v2(app: FastAPI, service: Service, environment: Environment) -
             content = expect(json_of(media, body), dict, ())
             table = tensors(content.get("inputs"), service.models.champion.predictor.reader, environment.max_rows)
             answers, notes = service.many(table, request_id(request))
+            served_by(request, answers[0]["model_version"])
             named = by_name(answers)
             warnings = {"parameters": {"warnings": named.pop("warnings")}} if "warnings" in named else {}
             given = {"id": content["id"]} if "id" in content else {}
             return {
                 "model_name": NAME,
-                "model_version": notes[0].predictor.version,
+                "model_version": answers[0]["model_version"],
                 "outputs": [output(name, values) for name, values in named.items()],
                 **given,
                 **warnings,
