@@ -22,9 +22,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..settings import Environment
 from .logs import Clock, access_writer, quoted
 from .metrics import OTHER, Metrics
+from .openapi import declare
 from .problems import MEDIA_TYPE, ProblemDocument
 from .routes import PlainRoute
-from .security import Keyring, declare, keyrings
+from .security import Keyring, keyrings
 from .state import Lifecycle
 
 log = logging.getLogger(__name__)

@@ -84,6 +84,6 @@ def add_explain(app: FastAPI, service: Service, environment: Environment) -> Non
 
         return json_response(await run_in_threadpool(work))
 
-    documented: dict[str, Any] = {"responses": responses(400, 401, 408, 413, 415, 422, 503), "tags": ["predict"]}
+    documented: dict[str, Any] = {"responses": responses(400, 408, 413, 415, 422, 503), "tags": ["predict"]}
     body = record_body(predictor, tuple(bare))
     add_post(app, "/explain", explain_one, response_model=Explanation, openapi_extra=body, **documented)

@@ -4,14 +4,14 @@ See https://github.com/kserve/open-inference-protocol.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Path, Request, Response
 
 from ..contract import Column
 from ..reader import Reader
 from ..settings import Environment
-from .body import Table, columns_of, expect, json_of, media_type, read
+from .body import JSON, Table, columns_of, expect, json_of, media_type, read
 from .problems import TITLES, FieldError, Problem, pointer_to, responses, unfit
 from .routes import add_post, by_name, json_response, request_id, served_by, soon
 from .service import Service
@@ -28,6 +28,19 @@ TENSOR = {
     },
     "required": ["name", "shape", "datatype", "data"],
 }
+ANSWER = {
+    "type": "object",
+    "properties": {
+        "model_name": {"type": "string"},
+        "model_version": {"type": "string"},
+        "id": {"description": "that of the request"},
+        "outputs": {"type": "array", "items": TENSOR},
+        "parameters": {"type": "object"},
+    },
+    "required": ["model_name", "model_version", "outputs"],
+}
+NAMED: dict[str, Any] = {"type": "string", "const": NAME}
+Name = Annotated[str, Path(json_schema_extra=NAMED)]
 
 
 def add_inference_v2(app: FastAPI, service: Service, environment: Environment) -> None:
@@ -56,16 +69,25 @@ def add_inference_v2(app: FastAPI, service: Service, environment: Environment) -
         await service.note(notes)
         return json_response(content)
 
-    contract = service.models.champion.predictor.contract
+    contract, records = service.models.champion.predictor.contract, service.models.champion.predictor.examples[:2]
+    example = [
+        {
+            "name": name,
+            "shape": [len(records)],
+            "datatype": _datatype(contract.columns[name]),
+            "data": [record.get(name) for record in records],
+        }
+        for name in records[0]
+    ]
     asked = {"type": "object", "properties": {"inputs": {"type": "array", "items": TENSOR}}, "required": ["inputs"]}
     add_post(
         app,
         "/v2/models/{name}/infer",
         infer,
-        responses=responses(400, 401, 404, 413, 415, 422, 503),
+        responses={200: {"content": {JSON: {"schema": ANSWER}}}, **responses(400, 404, 408, 413, 415, 422, 503)},
         openapi_extra={
-            "parameters": [{"name": "name", "in": "path", "required": True, "schema": {"const": NAME}}],
-            "requestBody": {"required": True, "content": {"application/json": {"schema": asked}}},
+            "parameters": [{"name": "name", "in": "path", "required": True, "schema": NAMED}],
+            "requestBody": {"required": True, "content": {JSON: {"schema": asked, "example": {"inputs": example}}}},
         },
         tags=["inference v2"],
     )
@@ -75,8 +97,8 @@ def add_inference_v2(app: FastAPI, service: Service, environment: Environment) -
         """The server, as the protocol describes it."""
         return {"name": NAME, "version": service.models.champion.predictor.version, "extensions": []}
 
-    @app.get("/v2/models/{name}", responses=responses(404), tags=["inference v2"])
-    async def model(name: str) -> dict[str, Any]:
+    @app.get("/v2/models/{name}", responses=responses(404, 422), tags=["inference v2"])
+    async def model(name: Name) -> dict[str, Any]:
         """The model, as the protocol describes it: its input tensors and its versions."""
         _check_name(name)
         inputs = [
@@ -92,8 +114,8 @@ def add_inference_v2(app: FastAPI, service: Service, environment: Environment) -
             "outputs": outputs,
         }
 
-    @app.get("/v2/models/{name}/ready", responses=responses(404), tags=["inference v2"])
-    async def model_ready(name: str) -> dict[str, bool]:
+    @app.get("/v2/models/{name}/ready", responses=responses(404, 422), tags=["inference v2"])
+    async def model_ready(name: Name) -> dict[str, bool]:
         """Whether the model answers."""
         _check_name(name)
         return {"ready": True}
@@ -110,7 +132,8 @@ def tensors(inputs: Any, reader: Reader, most: int) -> Table:
         if shape not in ([len(data)], [len(data), 1]):
             detail = f"the shape is [{len(data)}] or [{len(data)}, 1], as there are so many values"
             raise unfit([FieldError(pointer=pointer_to((*path, "shape")), detail=detail)])
-        nested = bool(data) and all(isinstance(value, list) and len(value) == 1 for value in data)
+        # values of shape (n, 1) may be sent flat; where (n) is said, a list is a value, and a wrong one
+        nested = len(shape) == 2 and all(isinstance(value, list) and len(value) == 1 for value in data)
         columns[name] = [value[0] for value in data] if nested else data
         places[name] = number
 
