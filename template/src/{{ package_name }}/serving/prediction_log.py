@@ -198,7 +198,8 @@ class PredictionLog:
                 self.queued -= len(entry.answered)
                 self.dropped += 0 if entry.done else lost
             if entry.done and entry.done.set_running_or_notify_cancel():
-                entry.done.set_exception(LogUnavailable("the prediction could not be logged")) if lost else entry.done.set_result(None)
+                failed = LogUnavailable("the prediction could not be logged") if lost else None
+                entry.done.set_exception(failed) if failed else entry.done.set_result(None)
 
     def _commit(self, described: Sequence[Sequence[Row]]) -> list[int] | None:
         """How many of each entry's rows are in the log now; None when the database takes none."""
