@@ -66,7 +66,7 @@ def create_app(environment: Environment) -> FastAPI:
     install(app)
     _add_predict(app, service, environment)
     add_explain(app, service, environment)
-    add_inference_v2(app, service, environment)
+    add_inference_v2(app, service, environment, lifecycle)
     add_feedback(app, log, served.contract, served.bundle.decision.model_dump().get("classes", ()))
     add_state(app, lifecycle, metrics, service)
     add_reload(app, service)

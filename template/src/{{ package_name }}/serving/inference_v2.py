@@ -15,6 +15,7 @@ from .body import JSON, Table, columns_of, expect, json_of, media_type, read
 from .problems import TITLES, FieldError, Problem, pointer_to, responses, unfit
 from .routes import add_post, by_name, json_response, request_id, served_by, soon
 from .service import Service
+from .state import Lifecycle
 
 NAME = __name__.partition(".")[0]
 DATATYPES = {"number": "FP64", "integer": "INT64", "boolean": "BOOL"}  # all others are texts: BYTES
@@ -43,7 +44,7 @@ NAMED: dict[str, Any] = {"type": "string", "const": NAME}
 Name = Annotated[str, Path(json_schema_extra=NAMED)]
 
 
-def add_inference_v2(app: FastAPI, service: Service, environment: Environment) -> None:
+def add_inference_v2(app: FastAPI, service: Service, environment: Environment, lifecycle: Lifecycle) -> None:
     async def infer(request: Request) -> Response:
         """Predict many records, given as one tensor a column."""
         _check_name(request.path_params["name"])
@@ -97,6 +98,17 @@ def add_inference_v2(app: FastAPI, service: Service, environment: Environment) -
         """The server, as the protocol describes it."""
         return {"name": NAME, "version": service.models.champion.predictor.version, "extensions": []}
 
+    @app.get("/v2/health/live", tags=["inference v2"])
+    async def server_live() -> dict[str, bool]:
+        """The same as /health/live, as the protocol has it."""
+        return {"live": True}
+
+    @app.get("/v2/health/ready", responses=responses(503), tags=["inference v2"])
+    async def server_ready() -> dict[str, bool]:
+        """The same as /health/ready, as the protocol has it."""
+        lifecycle.check()
+        return {"ready": True}
+
     @app.get("/v2/models/{name}", responses=responses(404, 422), tags=["inference v2"])
     async def model(name: Name) -> dict[str, Any]:
         """The model, as the protocol describes it: its input tensors and its versions."""
@@ -114,10 +126,11 @@ def add_inference_v2(app: FastAPI, service: Service, environment: Environment) -
             "outputs": outputs,
         }
 
-    @app.get("/v2/models/{name}/ready", responses=responses(404, 422), tags=["inference v2"])
+    @app.get("/v2/models/{name}/ready", responses=responses(404, 422, 503), tags=["inference v2"])
     async def model_ready(name: Name) -> dict[str, bool]:
         """Whether the model answers."""
         _check_name(name)
+        lifecycle.check()
         return {"ready": True}
 
 
@@ -154,7 +167,7 @@ def output(name: str, values: Sequence[Any]) -> dict[str, Any]:
     if isinstance(values[0], (list, tuple)):
         shape, data = [len(values), len(values[0])], [number for value in values for number in value]
     else:
-        shape, data = [len(values)], list(values)
+        shape, data = [len(values)], ["" if value is None else value for value in values]  # an id that is not there
     datatype = "FP64" if isinstance(data[0], float) else "BYTES"
     return {"name": name, "shape": shape, "datatype": datatype, "data": data, **parameters}
 

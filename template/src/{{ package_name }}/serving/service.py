@@ -188,7 +188,7 @@ class Service:
             log.exception("the shadow %s failed", shadow.version)
             return
         named = [
-            {**answer, "prediction_id": given["prediction_id"]}
+            {**{name: given[name] for name in shadow.ids}, **answer, "prediction_id": given["prediction_id"]}
             for answer, given in zip(scored, answered.answers, strict=True)
         ]
         self.log.append(self._answered(shadow, "shadow", answered.columns, named, embedding))

@@ -1,4 +1,4 @@
-"""How the service is doing: health, metadata and metrics. None of these routes needs a key, and none tells a record."""
+"""How the service is doing: health, metadata and metrics. Only metadata needs a key."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -33,6 +33,11 @@ class Lifecycle:
         failed = [name for name, holds in self.checks.items() if not holds()]
         return f"Not in order: {', '.join(failed)}." if failed else None
 
+    def check(self) -> None:
+        """Raises Problem, 503, when no requests should be sent here."""
+        if reason := self.obstacle():
+            raise Problem(503, "Not ready", reason, headers=RETRY)
+
 
 def add_state(app: FastAPI, lifecycle: Lifecycle, metrics: Metrics, service: Service) -> None:
     """Add the routes, and let Prometheus see what they see."""
@@ -43,8 +48,7 @@ def add_state(app: FastAPI, lifecycle: Lifecycle, metrics: Metrics, service: Ser
     metrics.gauge("prediction_log_queued", "Predictions that wait to be logged", lambda: log.queued)
 
     def readiness() -> Response:
-        if reason := lifecycle.obstacle():
-            raise Problem(503, "Not ready", reason, headers=RETRY)
+        lifecycle.check()
         return JSONResponse(
             {"status": "ok", "models": models.versions, "log_rows_dropped": log.dropped, "log_writable": log.writable}
         )
