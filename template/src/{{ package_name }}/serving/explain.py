@@ -80,7 +80,9 @@ def add_explain(app: FastAPI, service: Service, environment: Environment) -> Non
             record, _ = service.read(fields_of(media, body, bare))
             return explain(service.models.champion.predictor.bundle, record)
 
-        return json_response(await run_in_threadpool(work))
+        explained = await run_in_threadpool(work)
+        request.state.model_version = explained["model_version"]
+        return json_response(explained)
 
     documented: dict[str, Any] = {"responses": responses(400, 401, 408, 413, 415, 422, 503), "tags": ["predict"]}
     body = record_body(predictor, tuple(bare))

@@ -43,13 +43,9 @@ def add_inference_v2(app: FastAPI, service: Service, environment: Environment) -
             named = by_name(answers)
             warnings = {"parameters": {"warnings": named.pop("warnings")}} if "warnings" in named else {}
             given = {"id": content["id"]} if "id" in content else {}
-            return {
-                "model_name": NAME,
-                "model_version": notes[0].predictor.version,
-                "outputs": [output(name, values) for name, values in named.items()],
-                **given,
-                **warnings,
-            }, notes
+            version = request.state.model_version = answers[0]["model_version"]
+            outputs = [output(name, values) for name, values in named.items()]
+            return {"model_name": NAME, "model_version": version, "outputs": outputs, **given, **warnings}, notes
 
         content, notes = await soon(service, body, work)
         await service.note(notes)
@@ -78,17 +74,12 @@ def add_inference_v2(app: FastAPI, service: Service, environment: Environment) -
     async def model(name: str) -> dict[str, Any]:
         """The model, as the protocol describes it: its input tensors and its versions."""
         _check_name(name)
-        inputs = [
-            {"name": name, "datatype": _datatype(column), "shape": [-1]} for name, column in contract.inputs.items()
-        ]
-        outputs = [{"name": "prediction", "datatype": _datatype(contract.columns[contract.target.name]), "shape": [-1]}]
-        versions = [service.models.champion.predictor.version]
         return {
             "name": NAME,
-            "versions": versions,
+            "versions": [service.models.champion.predictor.version],
             "platform": "onnxruntime_onnx",
-            "inputs": inputs,
-            "outputs": outputs,
+            "inputs": [_described(name, column) for name, column in contract.inputs.items()],
+            "outputs": [_described("prediction", contract.columns[contract.target.name])],
         }
 
     @app.get("/v2/models/{name}/ready", responses=responses(404), tags=["inference v2"])
@@ -135,8 +126,8 @@ def output(name: str, values: Sequence[Any]) -> dict[str, Any]:
     return {"name": name, "shape": shape, "datatype": datatype, "data": data, **parameters}
 
 
-def _datatype(column: Column) -> str:
-    return DATATYPES.get(column.type, "BYTES")
+def _described(name: str, column: Column) -> dict[str, Any]:
+    return {"name": name, "datatype": DATATYPES.get(column.type, "BYTES"), "shape": [-1]}
 
 
 def _check_name(name: str) -> None:
