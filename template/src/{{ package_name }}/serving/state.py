@@ -15,7 +15,7 @@ from .service import Service
 
 @dataclass
 class Lifecycle:
-    """Where the process is on its way. It listens once the bundle is verified and warm, so there is no start to tell."""
+    """Where the process is on its way. It listens only once the bundle is verified and warm."""
 
     draining: bool = False
     unbegun: int = 0  # requests that were read and wait for the event loop: a queue too
