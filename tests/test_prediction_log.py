@@ -412,6 +412,16 @@ def test_a_database_that_hangs_counts_as_down(
     eventually(lambda: log.writable)
 
 
+def test_a_log_whose_writer_died_takes_nothing(
+    code: SimpleNamespace, opened: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = opened(str(tmp_path / "log.db"), policy="block")
+    monkeypatch.setattr(log, "_write", lambda entries: sys.exit())  # which ends a thread
+    log.append(Answered([row()]))
+    eventually(lambda: not log.writable)
+    assert isinstance(log.append(Answered([row()])).exception(0), code.log.LogUnavailable)
+
+
 def _alive(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
