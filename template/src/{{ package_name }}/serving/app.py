@@ -47,7 +47,6 @@ def create_app(environment: Environment) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        lifecycle.started = True
         yield
         await service.settle()
         log.close()

@@ -54,17 +54,13 @@ def add_inference_v2(app: FastAPI, service: Service, environment: Environment, l
             content = expect(json_of(media, body), dict, ())
             table = tensors(content.get("inputs"), service.models.champion.predictor.reader, environment.max_rows)
             answers, notes = service.many(table, request_id(request))
-            served_by(request, answers[0]["model_version"])
             named = by_name(answers)
             warnings = {"parameters": {"warnings": named.pop("warnings")}} if "warnings" in named else {}
             given = {"id": content["id"]} if "id" in content else {}
-            return {
-                "model_name": NAME,
-                "model_version": answers[0]["model_version"],
-                "outputs": [output(name, values) for name, values in named.items()],
-                **given,
-                **warnings,
-            }, notes
+            version = answers[0]["model_version"]
+            served_by(request, version)
+            outputs = [output(name, values) for name, values in named.items()]
+            return {"model_name": NAME, "model_version": version, "outputs": outputs, **given, **warnings}, notes
 
         content, notes = await soon(service, body, work)
         await service.note(notes)
@@ -72,12 +68,8 @@ def add_inference_v2(app: FastAPI, service: Service, environment: Environment, l
 
     contract, records = service.models.champion.predictor.contract, service.models.champion.predictor.examples[:2]
     example = [
-        {
-            "name": name,
-            "shape": [len(records)],
-            "datatype": _datatype(contract.columns[name]),
-            "data": [record.get(name) for record in records],
-        }
+        _described(name, contract.columns[name])
+        | {"shape": [len(records)], "data": [record.get(name) for record in records]}
         for name in records[0]
     ]
     asked = {"type": "object", "properties": {"inputs": {"type": "array", "items": TENSOR}}, "required": ["inputs"]}
@@ -98,39 +90,23 @@ def add_inference_v2(app: FastAPI, service: Service, environment: Environment, l
         """The server, as the protocol describes it."""
         return {"name": NAME, "version": service.models.champion.predictor.version, "extensions": []}
 
-    @app.get("/v2/health/live", tags=["inference v2"])
-    async def server_live() -> dict[str, bool]:
-        """The same as /health/live, as the protocol has it."""
-        return {"live": True}
-
-    @app.get("/v2/health/ready", responses=responses(503), tags=["inference v2"])
-    async def server_ready() -> dict[str, bool]:
-        """The same as /health/ready, as the protocol has it."""
-        lifecycle.check()
-        return {"ready": True}
-
     @app.get("/v2/models/{name}", responses=responses(404, 422), tags=["inference v2"])
     async def model(name: Name) -> dict[str, Any]:
         """The model, as the protocol describes it: its input tensors and its versions."""
         _check_name(name)
-        inputs = [
-            {"name": name, "datatype": _datatype(column), "shape": [-1]} for name, column in contract.inputs.items()
-        ]
-        outputs = [{"name": "prediction", "datatype": _datatype(contract.columns[contract.target.name]), "shape": [-1]}]
-        versions = [service.models.champion.predictor.version]
         return {
             "name": NAME,
-            "versions": versions,
+            "versions": [service.models.champion.predictor.version],
             "platform": "onnxruntime_onnx",
-            "inputs": inputs,
-            "outputs": outputs,
+            "inputs": [_described(name, column) for name, column in contract.inputs.items()],
+            "outputs": [_described("prediction", contract.columns[contract.target.name])],
         }
 
     @app.get("/v2/models/{name}/ready", responses=responses(404, 422, 503), tags=["inference v2"])
     async def model_ready(name: Name) -> dict[str, bool]:
         """Whether the model answers."""
         _check_name(name)
-        lifecycle.check()
+        lifecycle.check(service.log)
         return {"ready": True}
 
 
@@ -172,8 +148,8 @@ def output(name: str, values: Sequence[Any]) -> dict[str, Any]:
     return {"name": name, "shape": shape, "datatype": datatype, "data": data, **parameters}
 
 
-def _datatype(column: Column) -> str:
-    return DATATYPES.get(column.type, "BYTES")
+def _described(name: str, column: Column) -> dict[str, Any]:
+    return {"name": name, "datatype": DATATYPES.get(column.type, "BYTES"), "shape": [-1]}
 
 
 def _check_name(name: str) -> None:
