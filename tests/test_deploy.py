@@ -21,6 +21,7 @@ import kubernetes_validate
 import pytest
 import yaml
 from filelock import FileLock
+from ruamel.yaml import YAML
 
 TEMPLATE = Path(__file__).parents[1]
 OLDEST_KUBERNETES = "1.31"  # as deploy/k8s/base/kustomization.yaml promises
@@ -205,6 +206,13 @@ def test_compose_builds_this_dockerfile_and_locks_the_service_down(project):
     assert ports and all(port.startswith("127.0.0.1:") for port in ports)
 
 
+def test_no_key_stands_twice(project):
+    files = sorted((project / "deploy").rglob("*.yaml"))
+    assert len(files) > 5
+    for file in files:
+        list(YAML(typ="safe").load_all(file))  # unlike PyYAML, which takes the last of two
+
+
 def test_compose_gives_the_service_a_database_of_its_own(project):
     services = yaml.safe_load((project / "deploy/compose.yaml").read_text())["services"]
     serving, postgres = services["serving"], services["postgres"]
@@ -318,6 +326,14 @@ def test_containers_are_restricted_and_bounded(documents, kind):
         }
         assert container["resources"]["requests"].keys() == container["resources"]["limits"].keys() == {"cpu", "memory"}
         assert "/tmp" in [mount["mountPath"] for mount in container["volumeMounts"]]
+
+
+def test_the_service_can_read_its_secrets(documents):
+    """Their files belong to root: where others may not read them, the pod's group must own them too."""
+    pod = pod_of(of_kind(documents, "Deployment"))["spec"]
+    [mode] = [volume["secret"]["defaultMode"] for volume in pod["volumes"] if "secret" in volume]
+    assert mode & 0o007 == 0 and mode & 0o040
+    assert pod["securityContext"]["fsGroup"] == pod["securityContext"]["runAsGroup"]
 
 
 def test_the_manifests_name_the_user_that_the_image_has(project):

@@ -155,7 +155,7 @@ def test_a_file_of_release_0_2_keeps_its_rows(
     assert list(code.log.read(file, 10)) == [{"age": 45}, {"age": 44}]
     found = select(file, f"SELECT role, predicted_at, answer FROM predictions WHERE prediction_id = '{old}'")
     assert found == [("champion", values[1], values[4])]
-    assert log.feedback([code.log.Label(old, "yes")]) == []
+    assert log.feedback({old: "yes"}) == []
 
 
 def test_processes_that_start_at_once_migrate_once(url: str, source: Path) -> None:
@@ -269,14 +269,18 @@ def test_a_row_that_is_refused_takes_no_other_with_it(
 
 def test_an_answer_that_cannot_be_described_stops_nothing(code: SimpleNamespace, url: str) -> None:
     class Broken(Answered):
-        def rows(self) -> list[dict[str, Any]]:
+        @staticmethod
+        def rows(answered: Sequence["Answered"]) -> list[list[dict[str, Any]]]:
             raise RuntimeError("planted")
 
     log, good = code.log.PredictionLog(url), row()
     log.append(Broken([row(), row()]))
+    eventually(lambda: not log.queued)  # a batch with nothing else in it
+    assert (log.dropped, log.writable) == (2, True)
+    log.append(Broken([row()]))
     log.append(Answered([good]))
     log.close()
-    assert (log.dropped, ids(url)) == (2, {good["prediction_id"]})
+    assert (log.dropped, ids(url)) == (3, {good["prediction_id"]})
 
 
 def test_a_batch_that_is_tried_again_is_there_once(opened: Callable[..., Any], url: str) -> None:
@@ -370,7 +374,7 @@ def test_while_the_database_is_down_block_refuses_at_once(
         eventually(lambda: not log.writable)  # noticed without a request
         assert isinstance(log.append(Answered([row()])).exception(0), code.log.LogUnavailable)
         with pytest.raises(code.log.LogUnavailable):
-            log.feedback([code.log.Label(kept["prediction_id"], "yes")])
+            log.feedback({kept["prediction_id"]: "yes"})
     finally:
         server.start()
     eventually(lambda: log.writable)
@@ -408,6 +412,16 @@ def test_a_database_that_hangs_counts_as_down(
     eventually(lambda: log.writable)
 
 
+def test_a_log_whose_writer_died_takes_nothing(
+    code: SimpleNamespace, opened: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = opened(str(tmp_path / "log.db"), policy="block")
+    monkeypatch.setattr(log, "_write", lambda entries: sys.exit())  # which ends a thread
+    log.append(Answered([row()]))
+    eventually(lambda: not log.writable)
+    assert isinstance(log.append(Answered([row()])).exception(0), code.log.LogUnavailable)
+
+
 def _alive(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
@@ -434,7 +448,8 @@ from logging_model.serving import prediction_log
 from logging_model.serving.database import moment
 
 class Answered(list):
-    def rows(self): return list(self)
+    @staticmethod
+    def rows(answered): return [list(one) for one in answered]
 
 def row():
     filled = dict(prediction_id=uuid.uuid4().hex, role="champion", predicted_at=moment(), model_version="v")
@@ -493,7 +508,7 @@ def test_labels_are_idempotent(code: SimpleNamespace, opened: Callable[..., Any]
     log.append(Answered([one, shadow, two])).result(WAIT_S)
 
     def label(*outcomes: tuple[dict[str, Any], str]) -> tuple[list[str], dict[str, str]]:
-        unknown = log.feedback([code.log.Label(found["prediction_id"], outcome) for found, outcome in outcomes])
+        unknown = log.feedback({found["prediction_id"]: outcome for found, outcome in outcomes})
         assert len(select(url, "SELECT * FROM feedback")) == len(set(select(url, "SELECT * FROM feedback")))
         return unknown, dict(select(url, "SELECT prediction_id, outcome FROM feedback"))
 
@@ -517,7 +532,7 @@ def test_old_predictions_and_their_labels_go(
     old, new = [row(now - 31 * DAY_S) for _ in range(35)], [row(now - 29 * DAY_S) for _ in range(5)]
     first = code.log.PredictionLog(url, policy="block")
     first.append(Answered([*old, *new])).result(WAIT_S)
-    first.feedback([code.log.Label(found["prediction_id"], "yes") for found in (old[0], new[0])])
+    first.feedback({found["prediction_id"]: "yes" for found in (old[0], new[0])})
     first.close()
     assert len(ids(url)) == 40, "without a retention all is kept"
     opened(url, retention_days=30)

@@ -111,8 +111,9 @@ class Bundle:
         except Exception as error:  # ONNX Runtime's errors have no class of their own
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise BundleError(f"bundle {path}: {MODEL} does not run on what {ENCODER} gives: {reason}") from None
-        if {port.name for port in bundle.session.get_inputs()} != set(manifest.inputs):
-            raise BundleError(f"bundle {path}: {MODEL} takes other inputs than {MANIFEST} says")
+        taken = {port.name for port in bundle.session.get_inputs()}
+        if taken != set(manifest.inputs) or manifest.output not in bundle.outputs:
+            raise BundleError(f"bundle {path}: {MODEL} takes other inputs or gives other outputs than {MANIFEST} says")
         shapes = {scores.shape, *((1, len(golden.scores)) for golden in manifest.golden)}
         if shapes != {(1, manifest.decision.outputs)} or not np.isfinite(scores).all():
             raise BundleError(f"bundle {path}: {MODEL} does not give the scores that {MANIFEST} decides by")

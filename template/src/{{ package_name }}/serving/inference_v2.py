@@ -13,8 +13,9 @@ from ..reader import Reader
 from ..settings import Environment
 from .body import JSON, Table, columns_of, expect, json_of, media_type, read
 from .problems import TITLES, FieldError, Problem, pointer_to, responses, unfit
-from .routes import add_post, by_name, json_response, request_id, soon
+from .routes import add_post, by_name, json_response, request_id, served_by, soon
 from .service import Service
+from .state import Lifecycle
 
 NAME = __name__.partition(".")[0]
 DATATYPES = {"number": "FP64", "integer": "INT64", "boolean": "BOOL"}  # all others are texts: BYTES
@@ -43,7 +44,7 @@ NAMED: dict[str, Any] = {"type": "string", "const": NAME}
 Name = Annotated[str, Path(json_schema_extra=NAMED)]
 
 
-def add_inference_v2(app: FastAPI, service: Service, environment: Environment) -> None:
+def add_inference_v2(app: FastAPI, service: Service, environment: Environment, lifecycle: Lifecycle) -> None:
     async def infer(request: Request) -> Response:
         """Predict many records, given as one tensor a column."""
         _check_name(request.path_params["name"])
@@ -56,13 +57,10 @@ def add_inference_v2(app: FastAPI, service: Service, environment: Environment) -
             named = by_name(answers)
             warnings = {"parameters": {"warnings": named.pop("warnings")}} if "warnings" in named else {}
             given = {"id": content["id"]} if "id" in content else {}
-            return {
-                "model_name": NAME,
-                "model_version": notes[0].predictor.version,
-                "outputs": [output(name, values) for name, values in named.items()],
-                **given,
-                **warnings,
-            }, notes
+            version = answers[0]["model_version"]
+            served_by(request, version)
+            outputs = [output(name, values) for name, values in named.items()]
+            return {"model_name": NAME, "model_version": version, "outputs": outputs, **given, **warnings}, notes
 
         content, notes = await soon(service, body, work)
         await service.note(notes)
@@ -70,12 +68,8 @@ def add_inference_v2(app: FastAPI, service: Service, environment: Environment) -
 
     contract, records = service.models.champion.predictor.contract, service.models.champion.predictor.examples[:2]
     example = [
-        {
-            "name": name,
-            "shape": [len(records)],
-            "datatype": _datatype(contract.columns[name]),
-            "data": [record.get(name) for record in records],
-        }
+        _described(name, contract.columns[name])
+        | {"shape": [len(records)], "data": [record.get(name) for record in records]}
         for name in records[0]
     ]
     asked = {"type": "object", "properties": {"inputs": {"type": "array", "items": TENSOR}}, "required": ["inputs"]}
@@ -100,23 +94,19 @@ def add_inference_v2(app: FastAPI, service: Service, environment: Environment) -
     async def model(name: Name) -> dict[str, Any]:
         """The model, as the protocol describes it: its input tensors and its versions."""
         _check_name(name)
-        inputs = [
-            {"name": name, "datatype": _datatype(column), "shape": [-1]} for name, column in contract.inputs.items()
-        ]
-        outputs = [{"name": "prediction", "datatype": _datatype(contract.columns[contract.target.name]), "shape": [-1]}]
-        versions = [service.models.champion.predictor.version]
         return {
             "name": NAME,
-            "versions": versions,
+            "versions": [service.models.champion.predictor.version],
             "platform": "onnxruntime_onnx",
-            "inputs": inputs,
-            "outputs": outputs,
+            "inputs": [_described(name, column) for name, column in contract.inputs.items()],
+            "outputs": [_described("prediction", contract.columns[contract.target.name])],
         }
 
-    @app.get("/v2/models/{name}/ready", responses=responses(404, 422), tags=["inference v2"])
+    @app.get("/v2/models/{name}/ready", responses=responses(404, 422, 503), tags=["inference v2"])
     async def model_ready(name: Name) -> dict[str, bool]:
         """Whether the model answers."""
         _check_name(name)
+        lifecycle.check(service.log)
         return {"ready": True}
 
 
@@ -153,13 +143,13 @@ def output(name: str, values: Sequence[Any]) -> dict[str, Any]:
     if isinstance(values[0], (list, tuple)):
         shape, data = [len(values), len(values[0])], [number for value in values for number in value]
     else:
-        shape, data = [len(values)], list(values)
+        shape, data = [len(values)], ["" if value is None else value for value in values]  # an id that is not there
     datatype = "FP64" if isinstance(data[0], float) else "BYTES"
     return {"name": name, "shape": shape, "datatype": datatype, "data": data, **parameters}
 
 
-def _datatype(column: Column) -> str:
-    return DATATYPES.get(column.type, "BYTES")
+def _described(name: str, column: Column) -> dict[str, Any]:
+    return {"name": name, "datatype": DATATYPES.get(column.type, "BYTES"), "shape": [-1]}
 
 
 def _check_name(name: str) -> None:

@@ -12,21 +12,13 @@ from ..reader import record_schema, value_schema
 from ..task import Answer
 from .body import JSON
 from .predictor import Predictor
-from .problems import ProblemDocument, responses
+from .problems import FieldError, ProblemDocument, responses
 
 SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
 BINARY = {"schema": {"type": "string", "format": "binary"}}
-
-
-class Warned(BaseModel):
-    """A value that is not as it should be, and that the contract takes all the same."""
-
-    pointer: str
-    detail: str
-    kind: str
 
 
 class PredictionColumns(BaseModel):
@@ -38,7 +30,7 @@ class PredictionColumns(BaseModel):
 def answer_model(ids: Sequence[str]) -> type[BaseModel]:
     """What one record is answered: its ids, the task's answer, and what names the prediction."""
     fields: dict[str, Any] = {f"id_{number}": (str | None, Field(None, alias=name)) for number, name in enumerate(ids)}
-    fields |= {"prediction_id": (str, ...), "model_version": (str, ...), "warnings": (list[Warned], [])}
+    fields |= {"prediction_id": (str, ...), "model_version": (str, ...), "warnings": (list[FieldError], [])}
     return create_model("Prediction", __base__=Answer, **fields)
 
 

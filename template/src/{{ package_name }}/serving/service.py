@@ -4,6 +4,7 @@ Every route comes through here, so a record gets the same answer whatever the sh
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -22,6 +23,8 @@ from .models import Choice, Models, Role
 from .prediction_log import LogUnavailable, PredictionLog
 from .predictor import Answer, Predictor, Record
 from .problems import RETRY, TITLES, FieldError, Problem, pointer_to, unfit
+
+log = logging.getLogger(__name__)
 
 SHOWN = 100  # mistakes in one answer
 SHADOWS = 100  # requests that a shadow may be behind
@@ -117,7 +120,8 @@ class Service:
 
     async def one(self, record: Record, findings: Sequence[Finding], request_id: str) -> Answer:
         """The answer to one record. Raises Problem, 503, when it must be logged and cannot be."""
-        scorer, role = self.models.choose(self.models.champion.predictor.key(record) or request_id)
+        key = self.models.champion.predictor.key(record) if self.models.splits else ""
+        scorer, role = self.models.choose(key or request_id)
         scored = await scorer.score(record)
         [answer] = scorer.predictor.named([scored.answer], [record])
         if findings:
@@ -172,11 +176,19 @@ class Service:
                 self._shadows.add(task)
                 task.add_done_callback(self._shadows.discard)
 
+    async def settle(self) -> None:
+        """Wait for what shadows have still to look at."""
+        await asyncio.gather(*self._shadows)
+
     async def _look_on(self, shadow: Predictor, answered: Answered) -> None:
         loop = asyncio.get_running_loop()
-        scored, embedding = await loop.run_in_executor(self.executor, shadow.predict_columns, answered.columns)
+        try:
+            scored, embedding = await loop.run_in_executor(self.executor, shadow.predict_columns, answered.columns)
+        except Exception:  # nobody waits for it
+            log.exception("the shadow %s failed", shadow.version)
+            return
         named = [
-            {**answer, "prediction_id": given["prediction_id"]}
+            {**{name: given[name] for name in shadow.ids}, **answer, "prediction_id": given["prediction_id"]}
             for answer, given in zip(scored, answered.answers, strict=True)
         ]
         self.log.append(self._answered(shadow, "shadow", answered.columns, named, embedding))
