@@ -89,16 +89,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    plain = app.openapi
-
-    def openapi() -> dict[str, Any]:  # FastAPI itself lists only what it reads or writes
-        documented = plain()
-        schema = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas = documented.setdefault("components", {}).setdefault("schemas", {})
-        schemas |= schema.pop("$defs") | {"ProblemDocument": schema}
-        return documented
-
-    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def pointer_to(path: Iterable[str | int]) -> str:
