@@ -12,7 +12,8 @@ from conftest import UNTOUCHED, VARIANTS, Render, make, run, variant_name
 
 COMBINATIONS = [*VARIANTS, {"python_version": "3.12"}, {"python_version": "3.13", "task": "regression"}]
 RESIDUE = re.compile(
-    r"\{%[-\s]|[-\s]%\}|\{#|\bcopier\b|cookiecutter|\bif_(?!not_exists\b)[a-z]+_?[a-z]*\b|\bthis variant\b", re.IGNORECASE
+    r"\{%[-\s]|[-\s]%\}|\{#|\bcopier\b|cookiecutter|\bif_(?!not_exists\b)[a-z]+_?[a-z]*\b|\bthis variant\b",
+    re.IGNORECASE,
 )
 TEMPLATING = re.compile(r"\{\{-?\s*[a-z_].*?\}\}")
 OWN_TEMPLATES = (".j2",)
