@@ -155,7 +155,7 @@ def test_a_file_of_release_0_2_keeps_its_rows(
     assert list(code.log.read(file, 10)) == [{"age": 45}, {"age": 44}]
     found = select(file, f"SELECT role, predicted_at, answer FROM predictions WHERE prediction_id = '{old}'")
     assert found == [("champion", values[1], values[4])]
-    assert log.feedback([code.log.Label(old, "yes")]) == []
+    assert log.feedback({old: "yes"}) == []
 
 
 def test_processes_that_start_at_once_migrate_once(url: str, source: Path) -> None:
@@ -374,7 +374,7 @@ def test_while_the_database_is_down_block_refuses_at_once(
         eventually(lambda: not log.writable)  # noticed without a request
         assert isinstance(log.append(Answered([row()])).exception(0), code.log.LogUnavailable)
         with pytest.raises(code.log.LogUnavailable):
-            log.feedback([code.log.Label(kept["prediction_id"], "yes")])
+            log.feedback({kept["prediction_id"]: "yes"})
     finally:
         server.start()
     eventually(lambda: log.writable)
@@ -410,6 +410,16 @@ def test_a_database_that_hangs_counts_as_down(
             os.kill(pid, signal.SIGCONT) if _alive(pid) else None
     waiting.result(WAIT_S)
     eventually(lambda: log.writable)
+
+
+def test_a_log_whose_writer_died_takes_nothing(
+    code: SimpleNamespace, opened: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = opened(str(tmp_path / "log.db"), policy="block")
+    monkeypatch.setattr(log, "_write", lambda entries: sys.exit())  # which ends a thread
+    log.append(Answered([row()]))
+    eventually(lambda: not log.writable)
+    assert isinstance(log.append(Answered([row()])).exception(0), code.log.LogUnavailable)
 
 
 def _alive(pid: int) -> bool:
@@ -498,7 +508,7 @@ def test_labels_are_idempotent(code: SimpleNamespace, opened: Callable[..., Any]
     log.append(Answered([one, shadow, two])).result(WAIT_S)
 
     def label(*outcomes: tuple[dict[str, Any], str]) -> tuple[list[str], dict[str, str]]:
-        unknown = log.feedback([code.log.Label(found["prediction_id"], outcome) for found, outcome in outcomes])
+        unknown = log.feedback({found["prediction_id"]: outcome for found, outcome in outcomes})
         assert len(select(url, "SELECT * FROM feedback")) == len(set(select(url, "SELECT * FROM feedback")))
         return unknown, dict(select(url, "SELECT prediction_id, outcome FROM feedback"))
 
@@ -522,7 +532,7 @@ def test_old_predictions_and_their_labels_go(
     old, new = [row(now - 31 * DAY_S) for _ in range(35)], [row(now - 29 * DAY_S) for _ in range(5)]
     first = code.log.PredictionLog(url, policy="block")
     first.append(Answered([*old, *new])).result(WAIT_S)
-    first.feedback([code.log.Label(found["prediction_id"], "yes") for found in (old[0], new[0])])
+    first.feedback({found["prediction_id"]: "yes" for found in (old[0], new[0])})
     first.close()
     assert len(ids(url)) == 40, "without a retention all is kept"
     opened(url, retention_days=30)

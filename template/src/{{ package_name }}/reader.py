@@ -90,10 +90,10 @@ class Reader:
             given = raw.get(name, ABSENT)
             value = quick(given)
             record[name] = field.look(given, 0, findings) if value is UNSURE else value
-        if not raw.keys() <= self.known:
-            findings += self.unknown(raw, 0)
         if self.rules and not refused(findings):
             findings += self._out_of_scope(record, 0)
+        if not raw.keys() <= self.known:
+            findings += self.unknown(raw, 0)
         return record, findings
 
     def many(self, raw: Mapping[str, Sequence[Any]], rows: int) -> tuple[dict[str, list[Value]], list[Finding]]:

@@ -81,12 +81,17 @@ class Params(Section):
 
 
 class Environment(BaseSettings):
-    """What differs between machines: the environment goes before `.env`, and that before `project.env`."""
+    """What differs between machines: the environment goes before `.env`, and that before `project.env`.
 
-    model_config = SettingsConfigDict(env_file=("project.env", DOTENV), extra="ignore", frozen=True)
+    A variable that is empty counts as one that is not there.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=("project.env", DOTENV), env_ignore_empty=True, extra="ignore", frozen=True, allow_inf_nan=False
+    )
 
     host: str = "127.0.0.1"
-    port: int = 8000
+    port: int = Field(8000, ge=0, le=65_535)
     bundle: Path = Path("artifacts/bundle")
     challenger_bundle: Path | None = None
     challenger_share: float = Field(0.0, ge=0, le=1, description="of the traffic; 0: it sees all, and answers none")

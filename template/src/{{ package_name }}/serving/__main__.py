@@ -15,7 +15,7 @@ from ..errors import UserError
 from ..settings import Environment
 from . import logs
 from .app import create_app
-from .protocol import DrainingServer, GuardedProtocol, Limits
+from .protocol import DrainingServer, GuardedProtocol
 from .tracing import traced
 
 COLLECT_AFTER = 20_000, 20, 50  # Python's own 700, 10, 10 is for programs that hold little
@@ -49,8 +49,7 @@ def main() -> None:
 
 
 def server_of(app: FastAPI, environment: Environment) -> DrainingServer:
-    limits = Limits(environment.max_connections, environment.header_timeout_s, environment.max_header_bytes)
-    protocol: Any = functools.partial(GuardedProtocol, limits, app.state.metrics, app.state.lifecycle)
+    protocol: Any = functools.partial(GuardedProtocol, environment, app.state.metrics, app.state.lifecycle)
     config = uvicorn.Config(
         traced(app),
         http=protocol,
@@ -62,8 +61,7 @@ def server_of(app: FastAPI, environment: Environment) -> DrainingServer:
         proxy_headers=False,
         timeout_graceful_shutdown=int(environment.request_timeout_s) + GRACE_S,
     )
-    reload = getattr(app.state, "reload", None)
-    return DrainingServer(config, app.state.lifecycle, environment.drain_seconds, reload)
+    return DrainingServer(config, app.state.lifecycle, environment.drain_seconds, app.state.reload)
 
 
 if __name__ == "__main__":

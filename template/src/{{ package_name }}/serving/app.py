@@ -47,7 +47,6 @@ def create_app(environment: Environment) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        lifecycle.started = True
         yield
         await service.settle()
         log.close()
@@ -102,7 +101,7 @@ def _add_predict(app: FastAPI, service: Service, environment: Environment) -> No
         await service.note(notes)
         return json_response(content)
 
-    documented: dict[str, Any] = {"responses": responses(400, 401, 408, 413, 415, 422, 503), "tags": ["predict"]}
+    documented: dict[str, Any] = {"responses": responses(400, 408, 413, 415, 422, 503), "tags": ["predict"]}
     body = record_body(predictor, tuple(bare))
     add_post(app, "/predict", predict, response_model=answer_type, openapi_extra=body, **documented)
     body, answers = batch_body(predictor, environment.max_rows), answers_model(answer_type)

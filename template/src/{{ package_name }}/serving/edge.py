@@ -9,22 +9,22 @@ import logging
 import os
 import re
 from asyncio import AbstractEventLoop, CancelledError, Task
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import count
 from time import perf_counter
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware.errors import ServerErrorMiddleware
-from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..settings import Environment
-from .logs import Clock, access_writer, quoted
+from .logs import access_writer, now, quoted
 from .metrics import OTHER, Metrics
-from .problems import MEDIA_TYPE, ProblemDocument
+from .openapi import declare
+from .problems import ENDS, RETRY, Problem
 from .routes import PlainRoute
-from .security import Keyring, declare, keyrings
+from .security import Keyring, keyrings
 from .state import Lifecycle
 
 log = logging.getLogger(__name__)
@@ -48,35 +48,20 @@ SWAGGER = (  # its page starts it with a script and styles of its own
 API_HEADERS = (*HEADERS, (b"content-security-policy", NOTHING))
 DOCS_HEADERS = (*HEADERS, (b"content-security-policy", SWAGGER))
 CLOSE: Header = (b"connection", b"close")
-GONE = 499  # of the log and the metrics only: nobody is there to read an answer
 
-
-class Refusal:
-    """A problem document that is made once."""
-
-    def __init__(self, status: int, title: str, detail: str, *headers: Header) -> None:
-        self.status, self.title = status, title
-        self.body = ProblemDocument(title=title, status=status, detail=detail).model_dump_json().encode()
-        length = (b"content-length", b"%d" % len(self.body))
-        self.headers = [(b"content-type", MEDIA_TYPE.encode()), length, *headers]
-
-    async def send(self, send: Callable[[Message], Awaitable[None]]) -> None:
-        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
-        await send({"type": "http.response.body", "body": self.body})
-
-
-RETRY: Header = (b"retry-after", b"1")
-NO_KEY = Refusal(
+NO_KEY = Problem(
     401,
     "Not authenticated",
     "Send a valid API key as `Authorization: Bearer KEY` or `X-API-Key: KEY`.",
-    (b"www-authenticate", b"Bearer"),
+    headers={"WWW-Authenticate": "Bearer"},
 )
-NO_ADMIN = Refusal(404, "Not Found", "There is no such route.")
-BUSY = Refusal(503, "Too many requests at once", "The service works at its limit: try again in a second.", RETRY)
-SLOW_BODY = Refusal(408, "Request timeout", "The request's body did not arrive in time.", CLOSE)
-SLOW = Refusal(503, "Timeout", "The answer took too long and was given up.", RETRY)
-FAILED = Refusal(500, "Internal error", "The service failed; its log says why.")
+NO_ADMIN = Problem(404, "Not Found", "There is no such route.")
+BUSY = Problem(
+    503, "Too many requests at once", "The service works at its limit: try again in a second.", headers=RETRY
+)
+SLOW_BODY = Problem(408, "Request timeout", "The request's body did not arrive in time.", headers=ENDS)
+SLOW = Problem(503, "Timeout", "The answer took too long and was given up.", headers=RETRY)
+FAILED = Problem(500, "Internal error", "The service failed; its log says why.")
 
 
 def surround(app: FastAPI, environment: Environment, lifecycle: Lifecycle, metrics: Metrics) -> None:
@@ -94,6 +79,31 @@ def surround(app: FastAPI, environment: Environment, lifecycle: Lifecycle, metri
     declare(app, lambda path: path.startswith(ADMIN) or (keys is not None and not is_open(path)))
 
 
+class Exchange:
+    """A request and its answer, which gets the headers that every answer has."""
+
+    __slots__ = ("_headers", "_lifecycle", "_receive", "_send", "began", "expired", "reading", "status")
+
+    def __init__(self, receive: Receive, send: Send, headers: Sequence[Header], lifecycle: Lifecycle) -> None:
+        self._receive, self._send, self._headers, self._lifecycle = receive, send, headers, lifecycle
+        self.began = perf_counter()
+        self.status = 0  # until the answer begins
+        self.reading = self.expired = False
+
+    async def receive(self) -> Message:
+        self.reading = True
+        message = await self._receive()
+        self.reading = message.get("more_body", False)
+        return message
+
+    def send(self, message: Message) -> Awaitable[None]:  # no coroutine of its own: it hands on another
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            ends = (CLOSE,) if self._lifecycle.draining else ()
+            message["headers"] = [*message.get("headers", ()), *self._headers, *ends]
+        return self._send(message)
+
+
 class Edge:
     """The ASGI layer. `keys` of None lets everybody in; without `admin` keys the routes under /admin do not exist.
 
@@ -108,17 +118,16 @@ class Edge:
         lifecycle: Lifecycle,
         metrics: Metrics,
         keys: Keyring | None,
-        admin: Keyring | None,
+        admin: Keyring,
     ) -> None:
         self.app, self.direct, self.lifecycle, self.metrics = app, direct, lifecycle, metrics
         self._keys, self._admin = keys, admin
         self._in_flight, self._max_in_flight = 0, environment.max_in_flight
         metrics.gauge("http_requests_in_flight", "Requests that a model works on", lambda: self._in_flight)
-        self._write, self._clock = access_writer(), Clock()
+        self._write = access_writer()
         self._logged_from = {"all": 0, "errors": 400, "none": 1000}[environment.access_log]
         self._timeout_s = environment.request_timeout_s
-        self._running: dict[Task[Any], float] = {}  # in order of their start
-        self._expired: set[Task[Any]] = set()
+        self._running: dict[Task[Any], Exchange] = {}  # in order of their start
         self._watched = False
         self._numbers, self._prefix = count(), os.urandom(8).hex()
         self._kinds: dict[tuple[str, str, int], tuple[Callable[[float], None], str]] = {}
@@ -127,7 +136,6 @@ class Edge:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        began = perf_counter()
         path, headers, state = scope["path"], dict(scope["headers"]), scope.setdefault("state", {})
         ahead = state.get("ahead", -1)  # set by `protocol.py`
         if ahead >= 0:
@@ -137,73 +145,56 @@ class Edge:
             given = f"{self._prefix}{next(self._numbers):016x}".encode()
         state["request_id"] = given.decode()
         fixed = DOCS_HEADERS if path.startswith(DOCS) else API_HEADERS
-        status, reading = 0, False
-
-        def answer(message: Message) -> Awaitable[None]:  # no coroutine of its own: it hands on that of `send`
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", given), *fixed]
-                if self.lifecycle.draining:
-                    message["headers"].append(CLOSE)
-            return send(message)
-
-        async def body() -> Message:
-            nonlocal reading
-            reading = True
-            message = await receive()
-            reading = message.get("more_body", False)
-            return message
-
+        exchange = Exchange(receive, send, ((b"x-request-id", given), *fixed), self.lifecycle)
         limited = scope["method"] == "POST" and not path.startswith(ADMIN)
         refusal = self._refusal(path, headers, state)
         # A handler that computes without a pause lets nobody in: then those that came before this one are the queue.
         if refusal is None and limited and max(self._in_flight, ahead) >= self._max_in_flight:
             refusal = BUSY
         if refusal is None:
-            task = asyncio.current_task()
-            assert task is not None
-            self._in_flight += limited
-            self._running[task] = began
-            if not self._watched:
-                self._watch(task.get_loop(), self._timeout_s)
-            try:
-                if limited and (route := self.direct.get(path)):
-                    scope["route"] = route
-                    await route.handle(scope, body, answer)
-                else:
-                    await self.app(scope, body, answer)
-            except ClientDisconnect:
-                status, state["outcome"] = GONE, "client left"
-            except CancelledError:
-                if task not in self._expired or status:
-                    raise
-                task.uncancel()
-                refusal = SLOW_BODY if reading else SLOW
-            except Exception:
-                log.exception("%s %s failed", scope["method"], path, extra={"request_id": state["request_id"]})
-                if status:  # half an answer is out: only a broken connection can say so
-                    raise
-                refusal = FAILED
-            finally:
-                self._in_flight -= limited
-                del self._running[task]
-                self._expired.discard(task)
+            refusal = await self._pass_on(scope, exchange, limited)
         if refusal is not None:
-            state["outcome"] = refusal.title
-            await refusal.send(answer)
-        self._record(scope, state, status, perf_counter() - began)
+            await refusal.response(scope)(scope, receive, exchange.send)
+        self._record(scope, state, exchange.status, perf_counter() - exchange.began)
 
-    def _refusal(self, path: str, headers: dict[bytes, bytes], state: dict[str, Any]) -> Refusal | None:
+    async def _pass_on(self, scope: Scope, exchange: Exchange, limited: bool) -> Problem | None:
+        """Let the application answer; what to say in its place where it fails or takes too long."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._in_flight += limited
+        self._running[task] = exchange
+        if not self._watched:
+            self._watch(task.get_loop(), self._timeout_s)
+        try:
+            if limited and (route := self.direct.get(scope["path"])):
+                scope["route"] = route
+                await route.handle(scope, exchange.receive, exchange.send)
+            else:
+                await self.app(scope, exchange.receive, exchange.send)
+        except CancelledError:
+            if exchange.status or not exchange.expired:
+                raise
+            task.uncancel()
+            return SLOW_BODY if exchange.reading else SLOW
+        except Exception:
+            request_id = scope["state"]["request_id"]
+            log.exception("%s %r failed", scope["method"], scope["path"], extra={"request_id": request_id})
+            if exchange.status:  # half an answer is out: only a broken connection can say so
+                raise
+            return FAILED
+        finally:
+            self._in_flight -= limited
+            del self._running[task]
+        return None
+
+    def _refusal(self, path: str, headers: dict[bytes, bytes], state: dict[str, Any]) -> Problem | None:
+        keys = self._keys
         if path.startswith(ADMIN):
             if not self._admin:
                 return NO_ADMIN
-            keys: Keyring | None = self._admin
-        elif self._keys is None or is_open(path):
+            keys = self._admin
+        elif keys is None or is_open(path):
             return None
-        else:
-            keys = self._keys
-        assert keys is not None
         state["client"] = keys.owner(headers)
         return NO_KEY if state["client"] is None else None
 
@@ -213,14 +204,14 @@ class Edge:
         loop.call_later(seconds, self._expire, loop)
 
     def _expire(self, loop: AbstractEventLoop) -> None:
-        self._watched, now = False, perf_counter()
-        for task, began in self._running.items():
-            left = began + self._timeout_s - now
+        self._watched, at = False, perf_counter()
+        for task, exchange in self._running.items():
+            left = exchange.began + self._timeout_s - at
             if left > 0:
                 self._watch(loop, left)
                 break
-            if task not in self._expired:
-                self._expired.add(task)
+            if not exchange.expired:
+                exchange.expired = True
                 task.cancel()
 
     def _record(self, scope: Scope, state: dict[str, Any], status: int, seconds: float) -> None:
@@ -236,7 +227,7 @@ class Edge:
             self.metrics.error(outcome or str(status))
         if status >= self._logged_from:
             self._write(
-                f'{{"timestamp":"{self._clock.now()}","level":"info","event":"request",'
+                f'{{"timestamp":"{now()}","level":"info","event":"request",'
                 f'"request_id":"{state["request_id"]}",{fixed},"ms":{1000 * seconds:.3f},'
                 f'"model_version":{quoted(state.get("model_version"))},"outcome":{quoted(outcome)},'
                 f'"client":{quoted(state.get("client"))}}}'

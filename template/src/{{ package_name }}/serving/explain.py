@@ -82,8 +82,10 @@ def add_explain(app: FastAPI, service: Service, environment: Environment) -> Non
             served_by(request, bundle.manifest.model_version)
             return explain(bundle, record)
 
-        return json_response(await run_in_threadpool(work))
+        explained = await run_in_threadpool(work)
+        request.state.model_version = explained["model_version"]
+        return json_response(explained)
 
-    documented: dict[str, Any] = {"responses": responses(400, 401, 408, 413, 415, 422, 503), "tags": ["predict"]}
+    documented: dict[str, Any] = {"responses": responses(400, 408, 413, 415, 422, 503), "tags": ["predict"]}
     body = record_body(predictor, tuple(bare))
     add_post(app, "/explain", explain_one, response_model=Explanation, openapi_extra=body, **documented)

@@ -3,18 +3,19 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from ..contract import Contract
 from .body import JSON, json_of, media_type, read
-from .prediction_log import Label, LogUnavailable, PredictionLog
+from .prediction_log import LogUnavailable, PredictionLog
 from .problems import RETRY, TITLES, Problem, responses
 
 MAX_LABELS = 1_000
 MAX_BYTES = 1024**2
+THREADS = 2  # a slow database holds no more of them, and leaves the log's writer its connection
 
 
 class Stored(BaseModel):
@@ -39,11 +40,12 @@ def add_feedback(app: FastAPI, log: PredictionLog, contract: Contract, classes: 
     listed = {"type": "array", "items": described, "minItems": 1, "maxItems": MAX_LABELS}
     batch = {"type": "object", "properties": {"labels": listed}, "required": ["labels"], "additionalProperties": False}
     body = {"required": True, "content": {JSON: {"schema": {"anyOf": [described, batch]}}}}
+    limiter = CapacityLimiter(THREADS)
 
     @app.post(
         "/feedback",
         response_model=Stored,
-        responses=responses(400, 401, 404, 413, 415, 422, 503),
+        responses=responses(400, 404, 408, 413, 415, 422, 503),
         openapi_extra={"requestBody": body},
         tags=["feedback"],
     )
@@ -53,24 +55,18 @@ def add_feedback(app: FastAPI, log: PredictionLog, contract: Contract, classes: 
         The same label again changes nothing, another one replaces it.
         """
         content = json_of(media_type(request), await read(request, MAX_BYTES))
-        labels, single = _labels(content, one, several)
+        single = not (isinstance(content, dict) and "labels" in content)
         try:
-            missing = await run_in_threadpool(log.feedback, labels)
+            found = (one if single else several).model_validate(content).model_dump()
+        except ValidationError as error:
+            wrong = [mistake | {"loc": ("body", *mistake["loc"])} for mistake in error.errors()]
+            raise RequestValidationError(wrong) from None
+        labels = [found] if single else found["labels"]
+        outcomes = {label["prediction_id"]: str(label["outcome"]) for label in labels}
+        try:
+            missing = await to_thread.run_sync(log.feedback, outcomes, limiter=limiter)
         except LogUnavailable as error:
             raise Problem(503, TITLES[503], str(error), headers=RETRY) from None
         if single and missing:
             raise Problem(404, TITLES[404], f"No prediction {missing[0]} is in the log.")
-        known = {label.prediction_id for label in labels} - set(missing)
-        return Stored(stored=len(known), unknown=missing)
-
-
-def _labels(content: Any, one: type[BaseModel], several: type[BaseModel]) -> tuple[list[Label], bool]:
-    """The labels in a request, and whether it is the form for one. Raises RequestValidationError."""
-    single = not (isinstance(content, dict) and "labels" in content)
-    try:
-        read = (one if single else several).model_validate(content).model_dump()
-    except ValidationError as error:
-        raise RequestValidationError([found | {"loc": ("body", *found["loc"])} for found in error.errors()]) from None
-    return [
-        Label(found["prediction_id"], str(found["outcome"])) for found in ([read] if single else read["labels"])
-    ], single
+        return Stored(stored=len(outcomes) - len(missing), unknown=missing)

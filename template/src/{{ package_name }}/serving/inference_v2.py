@@ -4,14 +4,14 @@ See https://github.com/kserve/open-inference-protocol.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Path, Request, Response
 
 from ..contract import Column
 from ..reader import Reader
 from ..settings import Environment
-from .body import Table, columns_of, expect, json_of, media_type, read
+from .body import JSON, Table, columns_of, expect, json_of, media_type, read
 from .problems import TITLES, FieldError, Problem, pointer_to, responses, unfit
 from .routes import add_post, by_name, json_response, request_id, served_by, soon
 from .service import Service
@@ -29,6 +29,19 @@ TENSOR = {
     },
     "required": ["name", "shape", "datatype", "data"],
 }
+ANSWER = {
+    "type": "object",
+    "properties": {
+        "model_name": {"type": "string"},
+        "model_version": {"type": "string"},
+        "id": {"description": "that of the request"},
+        "outputs": {"type": "array", "items": TENSOR},
+        "parameters": {"type": "object"},
+    },
+    "required": ["model_name", "model_version", "outputs"],
+}
+NAMED: dict[str, Any] = {"type": "string", "const": NAME}
+Name = Annotated[str, Path(json_schema_extra=NAMED)]
 
 
 def add_inference_v2(app: FastAPI, service: Service, environment: Environment, lifecycle: Lifecycle) -> None:
@@ -41,32 +54,33 @@ def add_inference_v2(app: FastAPI, service: Service, environment: Environment, l
             content = expect(json_of(media, body), dict, ())
             table = tensors(content.get("inputs"), service.models.champion.predictor.reader, environment.max_rows)
             answers, notes = service.many(table, request_id(request))
-            served_by(request, answers[0]["model_version"])
             named = by_name(answers)
             warnings = {"parameters": {"warnings": named.pop("warnings")}} if "warnings" in named else {}
             given = {"id": content["id"]} if "id" in content else {}
-            return {
-                "model_name": NAME,
-                "model_version": answers[0]["model_version"],
-                "outputs": [output(name, values) for name, values in named.items()],
-                **given,
-                **warnings,
-            }, notes
+            version = answers[0]["model_version"]
+            served_by(request, version)
+            outputs = [output(name, values) for name, values in named.items()]
+            return {"model_name": NAME, "model_version": version, "outputs": outputs, **given, **warnings}, notes
 
         content, notes = await soon(service, body, work)
         await service.note(notes)
         return json_response(content)
 
-    contract = service.models.champion.predictor.contract
+    contract, records = service.models.champion.predictor.contract, service.models.champion.predictor.examples[:2]
+    example = [
+        _described(name, contract.columns[name])
+        | {"shape": [len(records)], "data": [record.get(name) for record in records]}
+        for name in records[0]
+    ]
     asked = {"type": "object", "properties": {"inputs": {"type": "array", "items": TENSOR}}, "required": ["inputs"]}
     add_post(
         app,
         "/v2/models/{name}/infer",
         infer,
-        responses=responses(400, 401, 404, 413, 415, 422, 503),
+        responses={200: {"content": {JSON: {"schema": ANSWER}}}, **responses(400, 404, 408, 413, 415, 422, 503)},
         openapi_extra={
-            "parameters": [{"name": "name", "in": "path", "required": True, "schema": {"const": NAME}}],
-            "requestBody": {"required": True, "content": {"application/json": {"schema": asked}}},
+            "parameters": [{"name": "name", "in": "path", "required": True, "schema": NAMED}],
+            "requestBody": {"required": True, "content": {JSON: {"schema": asked, "example": {"inputs": example}}}},
         },
         tags=["inference v2"],
     )
@@ -76,39 +90,23 @@ def add_inference_v2(app: FastAPI, service: Service, environment: Environment, l
         """The server, as the protocol describes it."""
         return {"name": NAME, "version": service.models.champion.predictor.version, "extensions": []}
 
-    @app.get("/v2/health/live", tags=["inference v2"])
-    async def server_live() -> dict[str, bool]:
-        """The same as /health/live, as the protocol has it."""
-        return {"live": True}
-
-    @app.get("/v2/health/ready", responses=responses(503), tags=["inference v2"])
-    async def server_ready() -> dict[str, bool]:
-        """The same as /health/ready, as the protocol has it."""
-        lifecycle.check()
-        return {"ready": True}
-
-    @app.get("/v2/models/{name}", responses=responses(404), tags=["inference v2"])
-    async def model(name: str) -> dict[str, Any]:
+    @app.get("/v2/models/{name}", responses=responses(404, 422), tags=["inference v2"])
+    async def model(name: Name) -> dict[str, Any]:
         """The model, as the protocol describes it: its input tensors and its versions."""
         _check_name(name)
-        inputs = [
-            {"name": name, "datatype": _datatype(column), "shape": [-1]} for name, column in contract.inputs.items()
-        ]
-        outputs = [{"name": "prediction", "datatype": _datatype(contract.columns[contract.target.name]), "shape": [-1]}]
-        versions = [service.models.champion.predictor.version]
         return {
             "name": NAME,
-            "versions": versions,
+            "versions": [service.models.champion.predictor.version],
             "platform": "onnxruntime_onnx",
-            "inputs": inputs,
-            "outputs": outputs,
+            "inputs": [_described(name, column) for name, column in contract.inputs.items()],
+            "outputs": [_described("prediction", contract.columns[contract.target.name])],
         }
 
-    @app.get("/v2/models/{name}/ready", responses=responses(404, 503), tags=["inference v2"])
-    async def model_ready(name: str) -> dict[str, bool]:
+    @app.get("/v2/models/{name}/ready", responses=responses(404, 422, 503), tags=["inference v2"])
+    async def model_ready(name: Name) -> dict[str, bool]:
         """Whether the model answers."""
         _check_name(name)
-        lifecycle.check()
+        lifecycle.check(service.log)
         return {"ready": True}
 
 
@@ -123,7 +121,8 @@ def tensors(inputs: Any, reader: Reader, most: int) -> Table:
         if shape not in ([len(data)], [len(data), 1]):
             detail = f"the shape is [{len(data)}] or [{len(data)}, 1], as there are so many values"
             raise unfit([FieldError(pointer=pointer_to((*path, "shape")), detail=detail)])
-        nested = bool(data) and all(isinstance(value, list) and len(value) == 1 for value in data)
+        # values of shape (n, 1) may be sent flat; where (n) is said, a list is a value, and a wrong one
+        nested = len(shape) == 2 and all(isinstance(value, list) and len(value) == 1 for value in data)
         columns[name] = [value[0] for value in data] if nested else data
         places[name] = number
 
@@ -149,8 +148,8 @@ def output(name: str, values: Sequence[Any]) -> dict[str, Any]:
     return {"name": name, "shape": shape, "datatype": datatype, "data": data, **parameters}
 
 
-def _datatype(column: Column) -> str:
-    return DATATYPES.get(column.type, "BYTES")
+def _described(name: str, column: Column) -> dict[str, Any]:
+    return {"name": name, "datatype": DATATYPES.get(column.type, "BYTES"), "shape": [-1]}
 
 
 def _check_name(name: str) -> None:

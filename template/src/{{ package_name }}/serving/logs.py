@@ -47,15 +47,12 @@ def _renderer() -> Any:
     return structlog.dev.ConsoleRenderer(sort_keys=False, pad_event_to=0, exception_formatter=plain)
 
 
-class Clock:
-    """UTC as ISO 8601 with milliseconds; the part down to the second is formatted once a second."""
+def now() -> str:
+    """UTC as ISO 8601 with milliseconds."""
+    seconds, fraction = divmod(time.time(), 1)
+    return f"{_to_the_second(seconds)}.{int(1000 * fraction):03d}Z"
 
-    def __init__(self) -> None:
-        self._second, self._text = 0, ""
 
-    def now(self) -> str:
-        now = time.time()
-        second = int(now)
-        if second != self._second:
-            self._second, self._text = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-        return f"{self._text}.{int(1000 * (now - second)):03d}Z"
+@lru_cache(maxsize=1)  # formatted once a second
+def _to_the_second(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))

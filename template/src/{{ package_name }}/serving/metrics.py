@@ -14,7 +14,7 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 LATENCIES_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -41,7 +41,7 @@ class Metrics:
         self._cut = self._counter("connections_cut", "Connections that the service ended", "reason")
         self._batches = self._histogram("model_batch_records", "Records that the model scored together", BATCHES)
         self._models = Gauge("model_info", "Models served", ("role", "version"), registry=self.registry)
-        self._kinds: dict[str, Callable[[], None]] = {}
+        self._kinds: set[str] = set()
         self._class_counts: dict[str, Callable[[], None]] = {}
 
     @cached_property
@@ -65,11 +65,9 @@ class Metrics:
 
     def error(self, kind: str) -> None:
         """Count an error by its kind; a kind may quote a request, so only the first MOST_KINDS get a label."""
-        count = self._kinds.get(kind)
-        if count is None:
-            kind = kind if len(self._kinds) < MOST_KINDS else OTHER
-            count = self._kinds.setdefault(kind, self._errors.labels(kind).inc)
-        count()
+        if len(self._kinds) < MOST_KINDS:
+            self._kinds.add(kind)
+        self._errors.labels(kind if kind in self._kinds else OTHER).inc()
 
     def cut(self, reason: str) -> None:
         self._cut.labels(reason).inc()
@@ -97,22 +95,21 @@ class Metrics:
 
     def gauge(self, name: str, meaning: str, value: Callable[[], float]) -> None:
         """A number that is asked for when Prometheus asks."""
-        self.registry.register(_Asked(GaugeMetricFamily, name, meaning, value))
+        Gauge(name, meaning, registry=self.registry).set_function(value)
 
     def counter(self, name: str, meaning: str, value: Callable[[], float]) -> None:
         """A number that only grows, asked for when Prometheus asks."""
-        self.registry.register(_Asked(CounterMetricFamily, name, meaning, value))
+        self.registry.register(_Asked(name, meaning, value))
 
     def text(self) -> bytes:
         return generate_latest(self.registry)
 
 
 class _Asked(Collector):
-    def __init__(self, family: Callable[..., Metric], name: str, meaning: str, value: Callable[[], float]) -> None:
-        self._family, self._name, self._meaning, self._value = family, name, meaning, value
+    """What `Gauge.set_function` is for gauges; counters have none."""
 
-    def describe(self) -> Iterable[Metric]:
-        return [self._family(self._name, self._meaning)]
+    def __init__(self, name: str, meaning: str, value: Callable[[], float]) -> None:
+        self._name, self._meaning, self._value = name, meaning, value
 
     def collect(self) -> Iterable[Metric]:
-        yield self._family(self._name, self._meaning, value=self._value())
+        yield CounterMetricFamily(self._name, self._meaning, value=self._value())

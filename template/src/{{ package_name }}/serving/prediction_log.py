@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
@@ -49,13 +49,6 @@ class Loggable(Protocol):
     @staticmethod
     def rows(answered: Sequence[Any]) -> list[list[Row]]:
         """Of each of several requests, all columns of the table `predictions`. Called in another thread."""
-
-
-class Label(NamedTuple):
-    """What turned out to be true of a prediction."""
-
-    prediction_id: str
-    outcome: str
 
 
 class _Entry(NamedTuple):
@@ -105,7 +98,7 @@ class PredictionLog:
     @property
     def writable(self) -> bool:
         """Whether the database takes rows, as far as is known."""
-        return self._up and time.monotonic() - self._busy_since < STUCK_S
+        return self._up and self._thread.is_alive() and time.monotonic() - self._busy_since < STUCK_S
 
     def append(self, answered: Loggable) -> "Future[None] | None":
         """Log an answer.
@@ -129,8 +122,8 @@ class PredictionLog:
             self._wake.set()
         return done
 
-    def feedback(self, labels: Sequence[Label]) -> list[str]:
-        """Store labels; the same again changes nothing, another one for the same prediction replaces it. Blocks.
+    def feedback(self, outcomes: Mapping[str, str]) -> list[str]:
+        """Store what turned out to be true, by prediction id; another outcome replaces the one before. Blocks.
 
         Returns:
             The ids that the log does not know.
@@ -138,8 +131,10 @@ class PredictionLog:
         Raises:
             LogUnavailable: nothing was stored.
         """
+        if not self._up:
+            raise LogUnavailable("the prediction log is down")  # the writer finds out when it is back
         try:
-            return self._transact(partial(database.label, outcomes=dict(labels)))
+            return self._transact(partial(database.label, outcomes=outcomes))
         except (SQLAlchemyError, UserError) as error:
             log.error("feedback could not be stored: %s", _reason(error))
             raise LogUnavailable("the prediction log is down") from None
@@ -159,9 +154,10 @@ class PredictionLog:
 
     def _run(self) -> None:
         while True:
+            closing = self._closing.is_set()  # before the queue is looked at: nothing comes into it after that
             if entries := self._take():
                 self._write(entries)
-            elif self._closing.is_set():
+            elif closing:
                 return
             elif time.monotonic() >= self._look_at:
                 self._look()
@@ -207,14 +203,10 @@ class PredictionLog:
             return None
         self._busy_since = time.monotonic()
         try:
-            try:
-                if batch := [row for rows in described for row in rows]:
-                    self._transact(partial(database.insert, rows=batch))
+            if self._inserted([row for rows in described for row in rows]):
                 stored = [len(rows) for rows in described]
-            except (SQLAlchemyError, TypeError, ValueError) as error:
-                if not _is_about_content(error):
-                    raise
-                stored = [sum(map(self._inserted, rows)) for rows in described]
+            else:
+                stored = [sum(self._inserted([row]) for row in rows) for rows in described]
         except (SQLAlchemyError, UserError) as error:
             self._down(error)
             return None
@@ -223,14 +215,16 @@ class PredictionLog:
         self._back()
         return stored
 
-    def _inserted(self, row: Row) -> bool:
-        """Whether the database took one row; an error that is not about what the row holds is raised."""
+    def _inserted(self, rows: Sequence[Row]) -> bool:
+        """Whether the database took all rows or, for what one of them holds, none; any other error is raised."""
         try:
-            self._transact(partial(database.insert, rows=[row]))
+            if rows:
+                self._transact(partial(database.insert, rows=rows))
         except (SQLAlchemyError, TypeError, ValueError) as error:
             if not _is_about_content(error):
                 raise
-            log.error("prediction %s could not be logged: %s", row.get("prediction_id"), _reason(error))
+            if len(rows) == 1:
+                log.error("prediction %s could not be logged: %s", rows[0].get("prediction_id"), _reason(error))
             return False
         return True
 

@@ -34,7 +34,7 @@ class ProblemDocument(BaseModel):
 
 
 class Problem(Exception):
-    """Raised anywhere below a route, it is the route's answer."""
+    """Raised anywhere below a route, it is the route's answer. One that is always the same is made once, not raised."""
 
     def __init__(
         self,
@@ -45,17 +45,20 @@ class Problem(Exception):
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
-        self.document = ProblemDocument(title=title, status=status, detail=detail, errors=list(errors))
-        self.headers = dict(headers or {})
+        self.title = title
+        document = ProblemDocument(title=title, status=status, detail=detail, errors=list(errors))
+        # ASCII escapes, because a refused value that is quoted here may not be encodable
+        content = json.dumps(document.model_dump(), ensure_ascii=True)
+        self.answer = Response(content, status, headers, MEDIA_TYPE)
 
     def response(self, scope: Scope) -> Response:
-        scope.setdefault("state", {})["outcome"] = self.document.title
-        # ASCII escapes, because a refused value that is quoted here may not be encodable
-        content = json.dumps(self.document.model_dump(), ensure_ascii=True)
-        return Response(content, self.document.status, self.headers, MEDIA_TYPE)
+        """The answer; the log of the request will say what it was."""
+        scope.setdefault("state", {})["outcome"] = self.title
+        return self.answer
 
 
 RETRY = {"Retry-After": "1"}
+ENDS = {"Connection": "close"}
 TITLES = {
     400: "Not JSON",
     401: "No valid key",

@@ -11,7 +11,6 @@ import threading
 from asyncio import TimerHandle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from time import monotonic
 from types import FrameType
 from typing import Any
@@ -20,25 +19,20 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from ..errors import UserError
-from .edge import API_HEADERS, CLOSE, RETRY, Refusal
+from ..settings import Environment
+from .edge import API_HEADERS
 from .metrics import Metrics
+from .problems import ENDS, RETRY, Problem
 from .state import Lifecycle
 
 log = logging.getLogger(__name__)
 
 TICK_S = 0.1  # uvicorn looks this often whether to end
 
-MALFORMED = Refusal(400, "Malformed request", "This is not HTTP.", CLOSE)
-SLOW_HEADERS = Refusal(408, "Request timeout", "The request's headers did not arrive in time.", CLOSE)
-LARGE_HEADERS = Refusal(431, "Headers too large", "The request's headers are larger than this service reads.", CLOSE)
-CROWDED = Refusal(503, "Too many connections", "The service has no connection left: try again.", RETRY, CLOSE)
-
-
-@dataclass(frozen=True)
-class Limits:
-    connections: int
-    header_timeout_s: float
-    header_bytes: int
+MALFORMED = Problem(400, "Malformed request", "This is not HTTP.", headers=ENDS)
+SLOW_HEADERS = Problem(408, "Request timeout", "The request's headers did not arrive in time.", headers=ENDS)
+LARGE_HEADERS = Problem(431, "Headers too large", "The headers are larger than this service reads.", headers=ENDS)
+CROWDED = Problem(503, "Too many connections", "The service has no connection left: try again.", headers=RETRY | ENDS)
 
 
 class TooLarge(Exception):
@@ -52,19 +46,20 @@ class GuardedProtocol(HttpToolsProtocol):
     answer, until a request's headers are complete. Between requests uvicorn's own keep-alive timer runs.
     """
 
-    def __init__(self, limits: Limits, metrics: Metrics, lifecycle: Lifecycle, **uvicorns: Any) -> None:
+    def __init__(self, environment: Environment, metrics: Metrics, lifecycle: Lifecycle, **uvicorns: Any) -> None:
         super().__init__(**uvicorns)
-        self._limits, self._metrics, self._lifecycle = limits, metrics, lifecycle
+        self._most_connections, self._most_bytes = environment.max_connections, environment.max_header_bytes
+        self._timeout_s, self._metrics, self._lifecycle = environment.header_timeout_s, metrics, lifecycle
         self._arrived = 0  # bytes since the last request was complete
         self._deadline: TimerHandle | None = None
         self._refusal = MALFORMED
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > self._limits.connections:
+        if len(self.connections) > self._most_connections:
             self._end(CROWDED)
         else:
-            self._deadline = self.loop.call_later(self._limits.header_timeout_s, self._too_late)
+            self._arm()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
@@ -79,20 +74,19 @@ class GuardedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self.cycle is not before:  # complete headers, usually with all of the body
             self._arrived = 0
-            if self._deadline is not None:
-                self._disarm()
+            self._disarm()
         elif not in_body:
-            if self._arrived > self._limits.header_bytes and not (before and before.more_body):
+            if self._arrived > self._most_bytes and not (before and before.more_body):
                 self._end(LARGE_HEADERS)
             elif self._deadline is None and not self.transport.is_closing():
-                self._deadline = self.loop.call_later(self._limits.header_timeout_s, self._too_late)
+                self._arm()
         else:
             self._arrived = 0  # a body: its size is the application's business
 
     def on_headers_complete(self) -> None:
-        if self._arrived > self._limits.header_bytes:  # of headers, or of headers and a body that came at once
+        if self._arrived > self._most_bytes:  # of headers, or of headers and a body that came at once
             size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-            if size > self._limits.header_bytes:
+            if size > self._most_bytes:
                 self._refusal = LARGE_HEADERS
                 raise TooLarge
         super().on_headers_complete()
@@ -110,20 +104,24 @@ class GuardedProtocol(HttpToolsProtocol):
             unasked = self._arrived == 0 or (self.cycle is not None and self.cycle.more_body)
             self._end(SLOW_HEADERS, silently=unasked)
 
+    def _arm(self) -> None:
+        self._deadline = self.loop.call_later(self._timeout_s, self._too_late)
+
     def _disarm(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
-    def _end(self, refusal: Refusal, silently: bool = False) -> None:
+    def _end(self, refusal: Problem, silently: bool = False) -> None:
         self._disarm()
         if self.transport.is_closing():
             return
         self._metrics.cut(refusal.title)
         answering = self.cycle is not None and not self.cycle.response_complete  # nothing may go between its bytes
         if not (silently or answering):
-            lines = [name + b": " + value + b"\r\n" for name, value in (*refusal.headers, *API_HEADERS)]
-            self.transport.write(b"".join([STATUS_LINE[refusal.status], *lines, b"\r\n", refusal.body]))
+            answer = refusal.answer
+            lines = [name + b": " + value + b"\r\n" for name, value in (*answer.raw_headers, *API_HEADERS)]
+            self.transport.write(b"".join([STATUS_LINE[answer.status_code], *lines, b"\r\n", answer.body]))
         self.transport.close()
 
 
@@ -135,7 +133,7 @@ class DrainingServer(uvicorn.Server):
     """
 
     def __init__(
-        self, config: uvicorn.Config, lifecycle: Lifecycle, drain_s: float, reload: Callable[[], object] | None = None
+        self, config: uvicorn.Config, lifecycle: Lifecycle, drain_s: float, reload: Callable[[], object]
     ) -> None:
         super().__init__(config)
         self._lifecycle, self._drain_s, self._reload = lifecycle, drain_s, reload
@@ -154,17 +152,11 @@ class DrainingServer(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         with super().capture_signals():
-            if hasattr(signal, "SIGHUP"):
-                signal.signal(signal.SIGHUP, self._handle_reload)
+            if hasattr(signal, "SIGHUP"):  # not on Windows
+                signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=self._take_over, daemon=True).start())
             yield
 
-    def _handle_reload(self, sig: int, frame: FrameType | None) -> None:
-        threading.Thread(target=self._reload_logged, name="reload", daemon=True).start()
-
-    def _reload_logged(self) -> None:
-        if self._reload is None:
-            log.warning("SIGHUP: there is nothing to reload")
-            return
+    def _take_over(self) -> None:
         try:
             self._reload()
         except UserError as error:

@@ -1,77 +1,59 @@
 """How the service is doing: health, metadata and metrics. Only metadata needs a key."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.responses import JSONResponse
 
 from ..reader import record_schema
 from .metrics import Metrics
 from .openapi import answer_model
+from .prediction_log import PredictionLog
 from .problems import RETRY, Problem, responses
 from .service import Service
 
 
 @dataclass
 class Lifecycle:
-    """Where the process is between start and end; `checks` are asked whenever readiness is."""
+    """Where the process is on its way. It listens only once the bundle is verified and warm."""
 
-    started: bool = False
     draining: bool = False
     unbegun: int = 0  # requests that were read and wait for the event loop: a queue too
-    checks: dict[str, Callable[[], bool]] = field(default_factory=dict)
 
-    def obstacle(self) -> str | None:
-        """Why no requests should be sent here, or None."""
-        if self.draining:
-            return "The service is about to end and finishes what it has begun."
-        if not self.started:
-            return "The service is starting."
-        failed = [name for name, holds in self.checks.items() if not holds()]
-        return f"Not in order: {', '.join(failed)}." if failed else None
-
-    def check(self) -> None:
+    def check(self, log: PredictionLog) -> None:
         """Raises Problem, 503, when no requests should be sent here."""
-        if reason := self.obstacle():
-            raise Problem(503, "Not ready", reason, headers=RETRY)
+        if self.draining:
+            reason = "The service is about to end and finishes what it has begun."
+        elif log.policy == "block" and not log.writable:
+            reason = "The prediction log is down."
+        else:
+            return
+        raise Problem(503, "Not ready", reason, headers=RETRY)
 
 
 def add_state(app: FastAPI, lifecycle: Lifecycle, metrics: Metrics, service: Service) -> None:
     """Add the routes, and let Prometheus see what they see."""
     models, log = service.models, service.log
-    lifecycle.checks["the prediction log takes rows"] = lambda: log.policy == "drop" or log.writable
     metrics.models(models.versions)
     metrics.counter("prediction_log_dropped", "Predictions that could not be logged", lambda: log.dropped)
     metrics.gauge("prediction_log_queued", "Predictions that wait to be logged", lambda: log.queued)
 
-    def readiness() -> Response:
-        lifecycle.check()
-        return JSONResponse(
-            {"status": "ok", "models": models.versions, "log_rows_dropped": log.dropped, "log_writable": log.writable}
-        )
-
+    @app.get("/v2/health/live", tags=["inference v2"])
+    @app.get("/health/startup", tags=["state"])
     @app.get("/health/live", tags=["state"])
     async def live() -> dict[str, Any]:
         """Answers as long as the process does: restart it when this fails."""
-        return {"status": "ok"}
+        return {"status": "ok", "live": True}
 
-    @app.get("/health/startup", tags=["state"], responses=responses(503))
-    async def startup() -> Response:
-        """Answers once the bundle is verified and has scored its golden records."""
-        return readiness() if not lifecycle.started else JSONResponse({"status": "ok"})
-
-    @app.get("/health/ready", tags=["state"], responses=responses(503))
-    async def ready() -> Response:
-        """Whether requests should be sent here: 503 while the service starts, ends, or cannot do its work."""
-        return readiness()
-
+    @app.get("/v2/health/ready", tags=["inference v2"], responses=responses(503))
     @app.get("/health", tags=["state"], responses=responses(503))
-    async def health() -> Response:
-        """The same as /health/ready."""
-        return readiness()
+    @app.get("/health/ready", tags=["state"], responses=responses(503))
+    async def ready() -> dict[str, Any]:
+        """Whether requests should be sent here: 503 while the service ends, or cannot do its work."""
+        lifecycle.check(log)
+        counts = {"log_rows_dropped": log.dropped, "log_writable": log.writable}
+        return {"status": "ok", "ready": True, "models": models.versions} | counts
 
     @app.get("/metadata", tags=["state"])
     async def metadata() -> dict[str, Any]:
