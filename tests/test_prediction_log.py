@@ -412,6 +412,7 @@ def test_a_database_that_hangs_counts_as_down(
     eventually(lambda: log.writable)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_log_whose_writer_died_takes_nothing(
     code: SimpleNamespace, opened: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
