@@ -365,6 +365,21 @@ def test_drop_starts_without_its_database_and_finds_it_later(
     assert ids(url) == {found["prediction_id"]}
 
 
+def test_while_the_database_is_down_the_writer_rests(
+    opened: Callable[..., Any], server: PostgreSQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = server.create("resting")
+    server.stop()
+    try:
+        log, rests = opened(url, retention_days=1), []
+        wait = log._wake.wait
+        monkeypatch.setattr(log._wake, "wait", lambda seconds: rests.append(seconds) or wait(seconds))
+        eventually(lambda: len(rests) > 2)
+        assert min(rests) > 0
+    finally:
+        server.start()
+
+
 def test_while_the_database_is_down_rows_wait_and_what_they_are_made_from_does_not(
     opened: Callable[..., Any], server: PostgreSQL
 ) -> None:

@@ -166,15 +166,14 @@ class PredictionLog:
                 return
             elif time.monotonic() >= self._look_at:
                 self._look()
-            if self._up and time.monotonic() >= self._expire_at:
+            if self._has_to_expire():
                 self._expire()
 
     def _take(self) -> list[_Entry]:
         """What is queued, up to a batch, once there is something or it is time to look after other things."""
         block = self.policy == "block"
         if not self._closing.is_set() and self.queued < (1 if block else BATCH):
-            patience = PROBE_S if block else LINGER_S
-            self._wake.wait(max(0.0, min(patience, self._expire_at - time.monotonic())))
+            self._wake.wait(0.0 if self._has_to_expire() else PROBE_S if block else LINGER_S)
         self._wake.clear()
         entries, rows = [], 0
         with self._lock:
@@ -271,6 +270,9 @@ class PredictionLog:
         if not self._up:
             log.warning("the prediction log is back")
         self._up = True
+
+    def _has_to_expire(self) -> bool:
+        return self._up and time.monotonic() >= self._expire_at
 
     def _expire(self) -> None:
         """Delete some of what is older than the retention; the earlier of two clocks decides what is."""
