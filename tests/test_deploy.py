@@ -387,10 +387,15 @@ def test_all_pods_and_the_drift_job_share_one_database(documents):
         pod = pod_of(of_kind(documents, kind))["spec"]
         (container,) = pod["containers"]
         (log,) = [variable for variable in container["env"] if variable["name"] == "PREDICTION_LOG"]
-        # made by hand, so neither a prefix nor an overlay changes its name
-        assert log["valueFrom"] == {"secretKeyRef": {"name": "prediction-log", "key": "url"}}
+        # made by hand, so neither a prefix nor an overlay changes its name: it is the project's own as it stands
+        assert log["valueFrom"] == {"secretKeyRef": {"name": "customer-model-prediction-log", "key": "url"}}
         assert all({"emptyDir", "secret"} & set(volume) for volume in pod["volumes"]), "nothing of a pod outlives it"
     assert not [found for found in documents if found["kind"] in ("PersistentVolumeClaim", "Secret")]
+
+
+def test_keys_are_those_of_this_project(documents):
+    (volume,) = [found for found in pod_of(of_kind(documents, "Deployment"))["spec"]["volumes"] if "secret" in found]
+    assert volume["secret"]["secretName"] == "customer-model-api-keys"
 
 
 def test_the_service_reaches_its_database_and_nothing_else(documents):

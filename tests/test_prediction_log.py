@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import uuid
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -364,6 +365,40 @@ def test_drop_starts_without_its_database_and_finds_it_later(
     assert ids(url) == {found["prediction_id"]}
 
 
+def test_while_the_database_is_down_the_writer_rests(
+    opened: Callable[..., Any], server: PostgreSQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = server.create("resting")
+    server.stop()
+    try:
+        log, rests = opened(url, retention_days=1), []
+        wait = log._wake.wait
+        monkeypatch.setattr(log._wake, "wait", lambda seconds: rests.append(seconds) or wait(seconds))
+        eventually(lambda: len(rests) > 2)
+        assert min(rests) > 0
+    finally:
+        server.start()
+
+
+def test_while_the_database_is_down_rows_wait_and_what_they_are_made_from_does_not(
+    opened: Callable[..., Any], server: PostgreSQL
+) -> None:
+    url = server.create("long")
+    server.stop()
+    try:
+        log, answered = opened(url), [Answered([row()]) for _ in range(1_200)]
+        for one in answered:
+            log.append(one)
+        held = [weakref.ref(one) for one in answered]
+        del answered, one
+        eventually(lambda: not any(one() for one in held))
+        assert (log.queued, log.dropped, log.writable) == (1_200, 0, False)
+    finally:
+        server.start()
+    eventually(lambda: not log.queued)
+    assert len(ids(url)) == 1_200
+
+
 def test_while_the_database_is_down_block_refuses_at_once(
     code: SimpleNamespace, opened: Callable[..., Any], server: PostgreSQL
 ) -> None:
@@ -412,6 +447,7 @@ def test_a_database_that_hangs_counts_as_down(
     eventually(lambda: log.writable)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_log_whose_writer_died_takes_nothing(
     code: SimpleNamespace, opened: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,9 +12,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError, StatementError
@@ -51,9 +52,14 @@ class Loggable(Protocol):
         """Of each of several requests, all columns of the table `predictions`. Called in another thread."""
 
 
-class _Entry(NamedTuple):
-    answered: Loggable
+@dataclass(slots=True)
+class _Entry:
+    """An answer that is not in the log yet; once its rows are known, they take the place of what they are made from."""
+
+    answered: Loggable | None
+    count: int
     done: "Future[None] | None"
+    rows: Sequence[Row] = ()
 
 
 class PredictionLog:
@@ -112,7 +118,7 @@ class PredictionLog:
         with self._lock:
             fits = self.queued + rows <= self._capacity and not self._closing.is_set() and (not block or self.writable)
             if fits:
-                self._queue.append(_Entry(answered, done))
+                self._queue.append(_Entry(answered, rows, done))
                 self.queued += rows
             elif done is None:
                 self.dropped += rows
@@ -161,41 +167,50 @@ class PredictionLog:
                 return
             elif time.monotonic() >= self._look_at:
                 self._look()
-            if self._up and time.monotonic() >= self._expire_at:
+            if self._has_to_expire():
                 self._expire()
 
     def _take(self) -> list[_Entry]:
         """What is queued, up to a batch, once there is something or it is time to look after other things."""
         block = self.policy == "block"
         if not self._closing.is_set() and self.queued < (1 if block else BATCH):
-            patience = PROBE_S if block else LINGER_S
-            self._wake.wait(max(0.0, min(patience, self._expire_at - time.monotonic())))
+            self._wake.wait(0.0 if self._has_to_expire() else PROBE_S if block else LINGER_S)
         self._wake.clear()
         entries, rows = [], 0
         with self._lock:
             while self._queue and rows < BATCH:
                 entries.append(self._queue.popleft())
-                rows += len(entries[-1].answered)
+                rows += entries[-1].count
         return entries
 
     def _write(self, entries: list[_Entry]) -> None:
         """Commit; with policy drop, try until that is done."""
-        described = _described([entry.answered for entry in entries])
+        _describe(entries)
         stored = None
         while stored is None and time.monotonic() < self._deadline:
-            stored = self._commit(described)
+            stored = self._commit([entry.rows for entry in entries])
             if stored is None and self.policy == "block":
                 break
             if stored is None and self._closing.wait(PROBE_S):
                 time.sleep(PROBE_S / 4)
+            elif stored is None:
+                self._describe_queue()
         for entry, rows in zip(entries, stored or [0] * len(entries), strict=True):
-            lost = len(entry.answered) - rows
+            lost = entry.count - rows
             with self._lock:
-                self.queued -= len(entry.answered)
+                self.queued -= entry.count
                 self.dropped += 0 if entry.done else lost
             if entry.done and entry.done.set_running_or_notify_cancel():
                 failed = LogUnavailable("the prediction could not be logged") if lost else None
                 entry.done.set_exception(failed) if failed else entry.done.set_result(None)
+
+    def _describe_queue(self) -> None:
+        """Let go of what was asked, pictures among it, where it waits for a database that is down."""
+        with self._lock:
+            waiting = [entry for entry in self._queue if entry.answered is not None]
+        for start in range(0, len(waiting), BATCH):
+            if not self._closing.is_set():
+                _describe(waiting[start : start + BATCH])
 
     def _commit(self, described: Sequence[Sequence[Row]]) -> list[int] | None:
         """How many of each entry's rows are in the log now; None when the database takes none."""
@@ -258,6 +273,9 @@ class PredictionLog:
             log.warning("the prediction log is back")
         self._up = True
 
+    def _has_to_expire(self) -> bool:
+        return self._up and time.monotonic() >= self._expire_at
+
     def _expire(self) -> None:
         """Delete some of what is older than the retention; the earlier of two clocks decides what is."""
         assert self._retention_days is not None
@@ -291,15 +309,20 @@ def read(url: str, most: int) -> Iterator[dict[str, Any]]:
     return map(json.loads, records)
 
 
-def _described(answered: Sequence[Loggable]) -> list[list[Row]]:
-    """The rows of each answer; none, with the reason in the service's log, where a model's own code fails on it."""
+def _describe(entries: Sequence[_Entry]) -> None:
+    """Find the rows of each; none, with the reason in the service's log, where a model's own code fails on it."""
+    new = [(entry, entry.answered) for entry in entries if entry.answered is not None]
     try:
-        return answered[0].rows(answered)
+        found = new[0][1].rows([answered for _, answered in new]) if new else []
     except Exception:
-        if len(answered) == 1:
-            log.exception("%d predictions could not be described", len(answered[0]))
-            return [[]]
-        return [rows for one in answered for rows in _described([one])]
+        if len(new) > 1:
+            for entry, _ in new:
+                _describe([entry])
+            return
+        log.exception("%d predictions could not be described", new[0][0].count)
+        found = [[]]
+    for (entry, _), rows in zip(new, found, strict=True):
+        entry.answered, entry.rows = None, rows
 
 
 def _is_about_content(error: Exception) -> bool:

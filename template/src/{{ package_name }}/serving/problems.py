@@ -61,14 +61,13 @@ RETRY = {"Retry-After": "1"}
 ENDS = {"Connection": "close"}
 TITLES = {
     400: "Not JSON",
-    401: "No valid key",
+    401: "Not authenticated",
     404: "Not found",
-    408: "Too slow",
+    408: "Request timeout",
     409: "Not taken over",
     413: "Too large",
     415: "Not a body that is taken",
     422: "Does not fit the contract",
-    431: "Headers too large",
     503: "Not available at the moment",
 }
 
