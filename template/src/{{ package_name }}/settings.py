@@ -120,6 +120,13 @@ class Environment(BaseSettings):
     request_timeout_s: float = Field(30, gt=0, description="from a request's headers to its answer")
     drain_seconds: float = Field(5, ge=0, description="between SIGTERM and the last new connection")
 
+    def __init__(self, **given: Any) -> None:
+        """Raises UserError naming every setting that is wrong."""
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            raise UserError(f"settings: {'; '.join(mistakes_of(error))}") from None
+
     @model_validator(mode="after")
     def _log_takes_a_batch(self) -> Self:
         if self.max_rows > self.prediction_log_capacity:
