@@ -8,9 +8,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from pydantic import ValidationError
 
-from ..contract import mistakes_of
 from ..errors import UserError
 from ..settings import Environment
 from . import logs
@@ -29,8 +27,6 @@ def main() -> None:
         environment = Environment()
         app = create_app(environment)
         server = server_of(app, environment)
-    except ValidationError as error:
-        sys.exit(f"serve: settings: {'; '.join(mistakes_of(error))}")
     except UserError as error:
         sys.exit(f"serve: {error}")
     try:

@@ -40,7 +40,7 @@ ANSWER = {
     },
     "required": ["model_name", "model_version", "outputs"],
 }
-NAMED: dict[str, Any] = {"type": "string", "const": NAME}
+NAMED: dict[str, Any] = {"type": "string", "const": NAME, "default": NAME}  # which /docs fills in
 Name = Annotated[str, Path(json_schema_extra=NAMED)]
 
 
