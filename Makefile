@@ -16,17 +16,20 @@ export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint benchmarks environment clean
+.PHONY: help demo test test-long lint benchmarks environment clean
 
 help:  ## list the verbs
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  \1\t/' | expand -t 13
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  \1\t/' | expand -t 13
 
 demo:  ## render the default project, run its pipeline, serve it, ask it, check drift; prints the time of each
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python tests/demo.py
 
 test: environment  ## every test; QUICK=1: the fewest variants that hold every pair of answers; ARGS goes to pytest
-	$(BIN)/pytest tests --numprocesses 2 --dist loadgroup $(if $(QUICK),-m "not slow or pairs") $(ARGS)
+	$(BIN)/pytest tests --numprocesses 2 --dist loadgroup $(if $(QUICK),-m "not long and (not slow or pairs)") $(ARGS)
+
+test-long: environment  ## thousands of hostile requests to six variants, ten minutes of load; SOAK_S=seconds of it
+	$(BIN)/pytest tests -m long -rP $(ARGS)
 
 lint: environment  ## format check and lint of the template's Python as it stands
 	$(BIN)/ruff format --check .

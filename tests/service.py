@@ -2,20 +2,25 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from conftest import environment
+from conftest import environment, make
 
 START_S = 60
+PATIENCE_S = 30  # for what has to happen; how soon is not judged
 
 
 class Service:
@@ -62,6 +67,35 @@ class Service:
         """Ends the service as a machine that fails does: nothing of it runs after that."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(timeout=30)
+
+
+class Process(Service):
+    """The service without make in between, so that its exit status is seen."""
+
+    command = [sys.executable, "-m", "customer_model.serving"]
+
+    @property
+    def memory(self) -> int:
+        """Resident bytes."""
+        pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGESIZE")
+
+    @property
+    def descriptors(self) -> int:
+        return sum(1 for _ in Path(f"/proc/{self.process.pid}/fd").iterdir())
+
+    def leave(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(timeout=PATIENCE_S)
+
+
+@contextmanager
+def guarded(project: Path, folder: Path, **variables: str) -> Iterator[tuple[Process, str]]:
+    """A service that asks for a key, and the key, both as `make key` made them."""
+    key, entry = re.findall(r": +(\S+)$", make(project, "key", "NAME=tests").stdout, flags=re.MULTILINE)
+    keys = {"AUTHENTICATION": "required", "API_KEYS": entry, "ADMIN_KEYS": entry}
+    with Process(project, folder / "log.db", **keys, **variables) as service:
+        yield service, key
 
 
 def get(url: str) -> dict[str, Any]:

@@ -328,6 +328,14 @@ def test_containers_are_restricted_and_bounded(documents, kind):
         assert "/tmp" in [mount["mountPath"] for mount in container["volumeMounts"]]
 
 
+def test_the_service_can_read_its_secrets(documents):
+    """Their files belong to root: where others may not read them, the pod's group must own them too."""
+    pod = pod_of(of_kind(documents, "Deployment"))["spec"]
+    [mode] = [volume["secret"]["defaultMode"] for volume in pod["volumes"] if "secret" in volume]
+    assert mode & 0o007 == 0 and mode & 0o040
+    assert pod["securityContext"]["fsGroup"] == pod["securityContext"]["runAsGroup"]
+
+
 def test_the_manifests_name_the_user_that_the_image_has(project):
     user, group = final_value(stages_of(project)["runtime"].instructions, "USER").split(":")
     documents = build(project, "base")

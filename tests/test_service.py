@@ -7,33 +7,21 @@ import signal
 import socket
 import sqlite3
 import statistics
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Render, make, run
-from service import Service
+from conftest import Render, run
+from service import PATIENCE_S, Process, guarded
 
 PROBE_S = 0.5  # between two looks at readiness: for so long requests go where none should
-PATIENCE_S = 30  # for what has to happen; how soon is not judged
 HEADERS = {"Content-Type": "application/json"}
-
-
-class Process(Service):
-    """The service without make in between, so that its exit status is seen."""
-
-    command = [sys.executable, "-m", "customer_model.serving"]
-
-    def leave(self, number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(timeout=PATIENCE_S)
 
 
 @pytest.fixture(scope="module")
@@ -365,14 +353,6 @@ def test_a_second_signal_ends_at_once_and_ctrl_c_does_not_wait(project: Path, tm
 
 
 # --- keys ----------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def guarded(project: Path, folder: Path, **variables: str) -> Iterator[tuple[Process, str]]:
-    """A service that asks for a key, and the key, both as `make key` made them."""
-    key, entry = re.findall(r": +(\S+)$", make(project, "key", "NAME=tests").stdout, flags=re.MULTILINE)
-    with Process(project, folder / "log.db", AUTHENTICATION="required", API_KEYS=entry, **variables) as service:
-        yield service, key
 
 
 def test_no_key_is_ever_written(project: Path, record: dict[str, Any], tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from .contract import NUMERIC, Column, Contract, Policy
@@ -20,6 +21,7 @@ Raw = Mapping[str, Any]
 ABSENT: Any = object()  # a field that a record does not have
 UNSURE: Any = object()  # a value that needs the closer look
 LARGEST = sys.float_info.max
+CACHED, SHORT = 1024, 64  # texts whose typed value is remembered, and their length
 JSON_TYPES = {"number": "number", "integer": "integer", "boolean": "boolean"}
 
 
@@ -75,6 +77,7 @@ class Reader:
     def __init__(self, contract: Contract) -> None:
         check_features(contract)
         self.fields = [Field(name, column, contract.source.decimal) for name, column in contract.inputs.items()]
+        self._quick = [(field.name, field.quick, field) for field in self.fields]
         self.rules = contract.eligibility
         self.known = frozenset(contract.columns)  # the outcome may be there; it is not used
         self.refuses_unknown = contract.requests.unknown_fields == "refuse"
@@ -83,14 +86,14 @@ class Reader:
         """Raw fields -> (typed record, findings)."""
         findings: list[Finding] = []
         record: dict[str, Value] = {}
-        for field in self.fields:
-            given = raw.get(field.name, ABSENT)
-            value = field.quick(given)
-            record[field.name] = field.look(given, 0, findings) if value is UNSURE else value
-        if not raw.keys() <= self.known:
-            findings += self.unknown(raw, 0)
+        for name, quick, field in self._quick:
+            given = raw.get(name, ABSENT)
+            value = quick(given)
+            record[name] = field.look(given, 0, findings) if value is UNSURE else value
         if self.rules and not refused(findings):
             findings += self._out_of_scope(record, 0)
+        if not raw.keys() <= self.known:
+            findings += self.unknown(raw, 0)
         return record, findings
 
     def many(self, raw: Mapping[str, Sequence[Any]], rows: int) -> tuple[dict[str, list[Value]], list[Finding]]:
@@ -171,13 +174,16 @@ def _quick(field: Field) -> Callable[[Any], Any]:
             return value if value.tzinfo is None and low_date <= value <= high_date else UNSURE
 
         return date
+    parse = field.parse
+    if column.type in ("category", "ordinal"):  # the same few texts again and again
+        parse = lru_cache(CACHED)(parse)
     bounded = column.is_feature and (column.min is not None or column.max is not None)
 
     def other(raw: Any) -> Any:
         if raw is None or raw is ABSENT:
             return empty
         try:
-            value = field.parse(raw)
+            value = parse(raw) if type(raw) is str and len(raw) < SHORT else field.parse(raw)
         except ValueError:
             return UNSURE
         if value is None:

@@ -169,9 +169,9 @@ def outside(column: Column, value: Value) -> str | None:
 
 def _beyond(low: float | str | None, high: float | str | None, value: Any) -> str | None:
     if low is not None and value < as_bound(low):
-        return f"{_shown(value)} is below the minimum {low}"
+        return f"{_shown(value)} is below the minimum {_shown(low)}"
     if high is not None and value > as_bound(high):
-        return f"{_shown(value)} is above the maximum {high}"
+        return f"{_shown(value)} is above the maximum {_shown(high)}"
     return None
 
 
@@ -181,7 +181,7 @@ def as_bound(bound: float | str) -> Any:
 
 
 def _shown(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
 def ineligible(rules: Iterable[Rule], record: Mapping[str, Value]) -> str | None:

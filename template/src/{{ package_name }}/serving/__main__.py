@@ -38,7 +38,7 @@ def main() -> None:
     except OSError as error:
         sys.exit(f"serve: {environment.host}:{environment.port} cannot be used ({error}): try PORT=8001")
     print(
-        f"serve: model {app.version} at http://{environment.host}:{environment.port}"
+        f"serve: {app.state.service.models} at http://{environment.host}:{environment.port}"
         f"{'/docs' if environment.docs == 'on' else ''}, authentication {environment.authentication}",
         flush=True,
     )

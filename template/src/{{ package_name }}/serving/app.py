@@ -20,7 +20,7 @@ from .models import Models
 from .openapi import answer_model, answers_model, batch_body, record_body
 from .prediction_log import PredictionLog
 from .problems import install, responses
-from .routes import add_post, by_name, json_response, request_id, soon
+from .routes import add_post, by_name, json_response, request_id, served_by, soon
 from .service import Service
 from .state import Lifecycle, add_state
 
@@ -58,13 +58,14 @@ def create_app(environment: Environment) -> FastAPI:
         "version": served.version,
         "lifespan": lifespan,
         "redoc_url": None,
+        "telemetry": {"tracing": False, "metrics": False},  # `edge` and `tracing` see to both
     }
     app = FastAPIOffline(**about) if environment.docs == "on" else FastAPI(openapi_url=None, **about)
     app.state.lifecycle, app.state.metrics, app.state.service = lifecycle, metrics, service
     install(app)
     _add_predict(app, service, environment)
     add_explain(app, service, environment)
-    add_inference_v2(app, service, environment)
+    add_inference_v2(app, service, environment, lifecycle)
     add_feedback(app, log, served.contract, served.bundle.decision.model_dump().get("classes", ()))
     add_state(app, lifecycle, metrics, service)
     add_reload(app, service)
@@ -82,7 +83,7 @@ def _add_predict(app: FastAPI, service: Service, environment: Environment) -> No
         body, media = await read(request, environment.max_body_bytes), media_type(request)
         record, findings = await soon(service, body, lambda: service.read(fields_of(media, body, bare)))
         answer = await service.one(record, findings, request_id(request))
-        request.scope["state"]["model_version"] = answer["model_version"]
+        served_by(request, answer["model_version"])
         return json_response(answer)
 
     async def predict_batch(request: Request) -> Response:
@@ -93,14 +94,14 @@ def _add_predict(app: FastAPI, service: Service, environment: Environment) -> No
             content = json_of(media, body)
             table = table_of(content, service.models.champion.predictor.reader, environment.max_rows)
             answers, notes = service.many(table, request_id(request))
-            request.scope["state"]["model_version"] = answers[0]["model_version"]
+            served_by(request, answers[0]["model_version"])
             return {"columns": by_name(answers)} if "columns" in content else {"predictions": answers}, notes
 
         content, notes = await soon(service, body, work)
         await service.note(notes)
         return json_response(content)
 
-    documented: dict[str, Any] = {"responses": responses(400, 401, 408, 413, 415, 422, 503), "tags": ["predict"]}
+    documented: dict[str, Any] = {"responses": responses(400, 408, 413, 415, 422, 503), "tags": ["predict"]}
     body = record_body(predictor, tuple(bare))
     add_post(app, "/predict", predict, response_model=answer_type, openapi_extra=body, **documented)
     body, answers = batch_body(predictor, environment.max_rows), answers_model(answer_type)

@@ -58,7 +58,10 @@ def json_of(media: str, body: bytes, bare: Mapping[str, str] | None = None) -> A
 
 
 def media_type(request: Request) -> str:
-    return request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+    for name, value in request.scope["headers"]:
+        if name == b"content-type":
+            return value.decode("latin-1").partition(";")[0].strip().lower()
+    return JSON
 
 
 def bare_media(features: Sequence[str]) -> dict[str, str]:

@@ -21,9 +21,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..settings import Environment
 from .logs import access_writer, now, quoted
 from .metrics import OTHER, Metrics
+from .openapi import declare
 from .problems import ENDS, RETRY, Problem
 from .routes import PlainRoute
-from .security import Keyring, declare, keyrings
+from .security import Keyring, keyrings
 from .state import Lifecycle
 
 log = logging.getLogger(__name__)

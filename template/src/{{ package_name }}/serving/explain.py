@@ -27,7 +27,7 @@ from ..task import Answer
 from .body import bare_media, fields_of, media_type, read
 from .openapi import record_body
 from .problems import responses
-from .routes import add_post, json_response
+from .routes import add_post, json_response, served_by
 from .service import Service
 
 
@@ -78,12 +78,14 @@ def add_explain(app: FastAPI, service: Service, environment: Environment) -> Non
 
         def work() -> dict[str, Any]:
             record, _ = service.read(fields_of(media, body, bare))
-            return explain(service.models.champion.predictor.bundle, record)
+            bundle = service.models.champion.predictor.bundle
+            served_by(request, bundle.manifest.model_version)
+            return explain(bundle, record)
 
         explained = await run_in_threadpool(work)
         request.state.model_version = explained["model_version"]
         return json_response(explained)
 
-    documented: dict[str, Any] = {"responses": responses(400, 401, 408, 413, 415, 422, 503), "tags": ["predict"]}
+    documented: dict[str, Any] = {"responses": responses(400, 408, 413, 415, 422, 503), "tags": ["predict"]}
     body = record_body(predictor, tuple(bare))
     add_post(app, "/explain", explain_one, response_model=Explanation, openapi_extra=body, **documented)

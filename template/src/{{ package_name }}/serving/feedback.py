@@ -45,7 +45,7 @@ def add_feedback(app: FastAPI, log: PredictionLog, contract: Contract, classes: 
     @app.post(
         "/feedback",
         response_model=Stored,
-        responses=responses(400, 401, 404, 413, 415, 422, 503),
+        responses=responses(400, 404, 408, 413, 415, 422, 503),
         openapi_extra={"requestBody": body},
         tags=["feedback"],
     )

@@ -4,17 +4,18 @@ See https://github.com/kserve/open-inference-protocol.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Path, Request, Response
 
 from ..contract import Column
 from ..reader import Reader
 from ..settings import Environment
-from .body import Table, columns_of, expect, json_of, media_type, read
+from .body import JSON, Table, columns_of, expect, json_of, media_type, read
 from .problems import TITLES, FieldError, Problem, pointer_to, responses, unfit
-from .routes import add_post, by_name, json_response, request_id, soon
+from .routes import add_post, by_name, json_response, request_id, served_by, soon
 from .service import Service
+from .state import Lifecycle
 
 NAME = __name__.partition(".")[0]
 DATATYPES = {"number": "FP64", "integer": "INT64", "boolean": "BOOL"}  # all others are texts: BYTES
@@ -28,9 +29,22 @@ TENSOR = {
     },
     "required": ["name", "shape", "datatype", "data"],
 }
+ANSWER = {
+    "type": "object",
+    "properties": {
+        "model_name": {"type": "string"},
+        "model_version": {"type": "string"},
+        "id": {"description": "that of the request"},
+        "outputs": {"type": "array", "items": TENSOR},
+        "parameters": {"type": "object"},
+    },
+    "required": ["model_name", "model_version", "outputs"],
+}
+NAMED: dict[str, Any] = {"type": "string", "const": NAME}
+Name = Annotated[str, Path(json_schema_extra=NAMED)]
 
 
-def add_inference_v2(app: FastAPI, service: Service, environment: Environment) -> None:
+def add_inference_v2(app: FastAPI, service: Service, environment: Environment, lifecycle: Lifecycle) -> None:
     async def infer(request: Request) -> Response:
         """Predict many records, given as one tensor a column."""
         _check_name(request.path_params["name"])
@@ -43,7 +57,8 @@ def add_inference_v2(app: FastAPI, service: Service, environment: Environment) -
             named = by_name(answers)
             warnings = {"parameters": {"warnings": named.pop("warnings")}} if "warnings" in named else {}
             given = {"id": content["id"]} if "id" in content else {}
-            version = request.state.model_version = answers[0]["model_version"]
+            version = answers[0]["model_version"]
+            served_by(request, version)
             outputs = [output(name, values) for name, values in named.items()]
             return {"model_name": NAME, "model_version": version, "outputs": outputs, **given, **warnings}, notes
 
@@ -51,16 +66,21 @@ def add_inference_v2(app: FastAPI, service: Service, environment: Environment) -
         await service.note(notes)
         return json_response(content)
 
-    contract = service.models.champion.predictor.contract
+    contract, records = service.models.champion.predictor.contract, service.models.champion.predictor.examples[:2]
+    example = [
+        _described(name, contract.columns[name])
+        | {"shape": [len(records)], "data": [record.get(name) for record in records]}
+        for name in records[0]
+    ]
     asked = {"type": "object", "properties": {"inputs": {"type": "array", "items": TENSOR}}, "required": ["inputs"]}
     add_post(
         app,
         "/v2/models/{name}/infer",
         infer,
-        responses=responses(400, 401, 404, 413, 415, 422, 503),
+        responses={200: {"content": {JSON: {"schema": ANSWER}}}, **responses(400, 404, 408, 413, 415, 422, 503)},
         openapi_extra={
-            "parameters": [{"name": "name", "in": "path", "required": True, "schema": {"const": NAME}}],
-            "requestBody": {"required": True, "content": {"application/json": {"schema": asked}}},
+            "parameters": [{"name": "name", "in": "path", "required": True, "schema": NAMED}],
+            "requestBody": {"required": True, "content": {JSON: {"schema": asked, "example": {"inputs": example}}}},
         },
         tags=["inference v2"],
     )
@@ -70,8 +90,8 @@ def add_inference_v2(app: FastAPI, service: Service, environment: Environment) -
         """The server, as the protocol describes it."""
         return {"name": NAME, "version": service.models.champion.predictor.version, "extensions": []}
 
-    @app.get("/v2/models/{name}", responses=responses(404), tags=["inference v2"])
-    async def model(name: str) -> dict[str, Any]:
+    @app.get("/v2/models/{name}", responses=responses(404, 422), tags=["inference v2"])
+    async def model(name: Name) -> dict[str, Any]:
         """The model, as the protocol describes it: its input tensors and its versions."""
         _check_name(name)
         return {
@@ -82,10 +102,11 @@ def add_inference_v2(app: FastAPI, service: Service, environment: Environment) -
             "outputs": [_described("prediction", contract.columns[contract.target.name])],
         }
 
-    @app.get("/v2/models/{name}/ready", responses=responses(404), tags=["inference v2"])
-    async def model_ready(name: str) -> dict[str, bool]:
+    @app.get("/v2/models/{name}/ready", responses=responses(404, 422, 503), tags=["inference v2"])
+    async def model_ready(name: Name) -> dict[str, bool]:
         """Whether the model answers."""
         _check_name(name)
+        lifecycle.check(service.log)
         return {"ready": True}
 
 
@@ -100,7 +121,8 @@ def tensors(inputs: Any, reader: Reader, most: int) -> Table:
         if shape not in ([len(data)], [len(data), 1]):
             detail = f"the shape is [{len(data)}] or [{len(data)}, 1], as there are so many values"
             raise unfit([FieldError(pointer=pointer_to((*path, "shape")), detail=detail)])
-        nested = bool(data) and all(isinstance(value, list) and len(value) == 1 for value in data)
+        # values of shape (n, 1) may be sent flat; where (n) is said, a list is a value, and a wrong one
+        nested = len(shape) == 2 and all(isinstance(value, list) and len(value) == 1 for value in data)
         columns[name] = [value[0] for value in data] if nested else data
         places[name] = number
 
@@ -121,7 +143,7 @@ def output(name: str, values: Sequence[Any]) -> dict[str, Any]:
     if isinstance(values[0], (list, tuple)):
         shape, data = [len(values), len(values[0])], [number for value in values for number in value]
     else:
-        shape, data = [len(values)], list(values)
+        shape, data = [len(values)], ["" if value is None else value for value in values]  # an id that is not there
     datatype = "FP64" if isinstance(data[0], float) else "BYTES"
     return {"name": name, "shape": shape, "datatype": datatype, "data": data, **parameters}
 

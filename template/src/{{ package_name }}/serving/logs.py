@@ -31,13 +31,20 @@ def access_writer() -> Callable[[str], None]:
     """What writes the access log's lines, each of them a JSON object."""
     if sys.stderr.isatty():
         render, show = _renderer(), structlog.PrintLogger(sys.stderr).msg
-        return lambda line: show(render(None, "info", json.loads(line)))
+        return lambda line: show(render(None, "info", _told(line)))
     write = structlog.BytesLogger(sys.stderr.buffer).msg
     return lambda line: write(line.encode())
 
 
+def _told(line: str) -> dict[str, Any]:
+    return {name: value for name, value in json.loads(line).items() if value is not None}
+
+
 def _renderer() -> Any:
-    return structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    if not sys.stderr.isatty():
+        return structlog.processors.JSONRenderer()
+    plain = structlog.dev.plain_traceback  # without the values of variables, which may be a person's
+    return structlog.dev.ConsoleRenderer(sort_keys=False, pad_event_to=0, exception_formatter=plain)
 
 
 def now() -> str:

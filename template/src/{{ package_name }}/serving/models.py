@@ -27,6 +27,8 @@ class Models:
         self, bundle: Path, challenger: Path | None, share: float, executor: Executor, observe: Callable[[int], None]
     ) -> None:
         """Raises BundleError when a bundle cannot be served, or the challenger takes other records."""
+        if share and not challenger:
+            raise BundleError("CHALLENGER_SHARE is set, but there is no CHALLENGER_BUNDLE that could answer its share")
         self._paths, self.share, self._executor, self._observe = (bundle, challenger), share, executor, observe
         self._reloading = Lock()
         self.champion, self.challenger = self._load()
@@ -53,6 +55,11 @@ class Models:
         found = {"champion": self.champion.predictor.version}
         return found | ({"challenger": self.challenger.predictor.version} if self.challenger else {})
 
+    def __str__(self) -> str:
+        challenger = self.versions.get("challenger")
+        role = f"answers {self.share:.0%}" if self.share else "looks on"
+        return f"model {self.versions['champion']}" + (f" (challenger {challenger} {role})" if challenger else "")
+
     def reload(self) -> dict[str, str]:
         """Load the bundles anew beside those in service, then swap; gives `versions`.
 
@@ -77,7 +84,7 @@ class Models:
 
 
 def _check_same_records(found: Predictor, served: Predictor, then: str) -> None:
-    same = record_schema(found.contract) == record_schema(served.contract)
+    same = record_schema(found.contract) == record_schema(served.contract) and found.ids == served.ids
     if not same or found.contract.target != served.contract.target:
         raise BundleError(f"bundle {found.bundle.path}: takes other records than the bundle in service: {then}")
 

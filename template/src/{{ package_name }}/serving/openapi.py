@@ -1,17 +1,23 @@
-"""How the model's routes are documented: schemas and examples, from the contract and the bundle."""
+"""How routes are documented: schemas and examples, from the contract and the bundle; problems; who may ask."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from fastapi import FastAPI
 from pydantic import BaseModel, Field, create_model
+from pydantic.json_schema import models_json_schema
 
 from ..contract import Contract
 from ..reader import record_schema, value_schema
 from ..task import Answer
 from .body import JSON
 from .predictor import Predictor
-from .problems import FieldError
+from .problems import ProblemDocument, responses
 
+SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
 BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 
@@ -44,7 +50,7 @@ def batch_body(predictor: Predictor, most: int) -> dict[str, Any]:
     """Many records: as a list, or by column."""
     contract, examples = predictor.contract, predictor.examples[:2]
     records = {"type": "array", "items": record_schema(contract), "minItems": 1, "maxItems": most}
-    by_column = {name: [record.get(name) for record in examples] for name in contract.features}
+    by_column = {name: [record.get(name) for record in examples] for name in examples[0]}
     shown = {"records": {"value": {"records": examples}}, "columns": {"value": {"columns": by_column}}}
     schema = {"anyOf": [_only("records", records), _only("columns", columns_schema(contract, most))]}
     return _body({JSON: {"schema": schema, "examples": shown}})
@@ -67,3 +73,28 @@ def _only(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
 
 def _body(content: Mapping[str, Any]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
+
+
+def declare(app: FastAPI, needs_key: Callable[[str], bool]) -> None:
+    """Add to the OpenAPI document what a problem looks like, how a key is sent, and which paths need one."""
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = plain()
+            components = document.setdefault("components", {})
+            components["securitySchemes"] = SCHEMES
+            components.setdefault("schemas", {}).update(problem_schemas())
+            for path, operations in document["paths"].items():
+                for operation in operations.values() if needs_key(path) else ():
+                    operation["security"] = [{name: []} for name in SCHEMES]
+                    operation["responses"] |= {str(status): answer for status, answer in responses(401).items()}
+        return app.openapi_schema or {}
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def problem_schemas() -> dict[str, Any]:
+    """What the references of `problems.responses` lead to."""
+    template = "#/components/schemas/{model}"
+    return models_json_schema([(ProblemDocument, "serialization")], ref_template=template)[1]["$defs"]

@@ -147,15 +147,16 @@ class PredictionLog:
 
     def close(self) -> None:
         """Write what is queued, but take no longer than about CLOSE_S; what is left counts as dropped."""
-        self._deadline = time.monotonic() + CLOSE_S
+        self._deadline, dropped = time.monotonic() + CLOSE_S, self.dropped
         self._closing.set()
         self._wake.set()
         self._thread.join(CLOSE_S + PROBE_S)
         if self._thread.is_alive():  # the database neither takes the rows nor refuses them
             self.dropped += self.queued
-            log.error("%d predictions could not be logged before the service stopped", self.queued)
         else:
             self._engine.dispose()
+        if lost := self.dropped - dropped:
+            log.error("%d predictions could not be logged before the service stopped", lost)
 
     def _run(self) -> None:
         while True:
@@ -200,7 +201,8 @@ class PredictionLog:
                 self.queued -= entry.count
                 self.dropped += 0 if entry.done else lost
             if entry.done and entry.done.set_running_or_notify_cancel():
-                entry.done.set_exception(LogUnavailable("not logged")) if lost else entry.done.set_result(None)
+                failed = LogUnavailable("the prediction could not be logged") if lost else None
+                entry.done.set_exception(failed) if failed else entry.done.set_result(None)
 
     def _describe_queue(self) -> None:
         """Let go of what was asked, pictures among it, where it waits for a database that is down."""

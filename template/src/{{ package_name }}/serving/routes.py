@@ -60,3 +60,8 @@ def by_name(answers: Sequence[Answer]) -> dict[str, list[Any]]:
 def request_id(request: Request) -> str:
     """The name that the outer layer gave the request."""
     return request.scope["state"]["request_id"]
+
+
+def served_by(request: Request, version: str) -> None:
+    """Tell the outer layer, for its log, which model answers."""
+    request.scope["state"]["model_version"] = version

@@ -7,14 +7,12 @@ import logging
 import re
 import secrets
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from hashlib import sha256
 from hmac import compare_digest
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
-from fastapi import FastAPI
 from pydantic import SecretStr
 
 from ..errors import UserError
@@ -24,10 +22,6 @@ log = logging.getLogger(__name__)
 
 ENTRY = re.compile(r"([\w.-]{1,64}):([0-9a-f]{64})")
 LOOK_S = 1.0  # between two looks at the file
-SCHEMES = {
-    "bearer": {"type": "http", "scheme": "bearer"},
-    "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-}
 
 
 class KeyringError(UserError):
@@ -115,22 +109,6 @@ def keyrings(environment: Environment) -> tuple[Keyring | None, Keyring]:
             "and AUTHENTICATION=off serves everybody"
         )
     return keys, admin
-
-
-def declare(app: FastAPI, needs_key: Callable[[str], bool]) -> None:
-    """Say in the OpenAPI document how a key is sent, and which paths need one."""
-    plain = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            schema = plain()
-            schema.setdefault("components", {})["securitySchemes"] = SCHEMES
-            for path, operations in schema["paths"].items():
-                for operation in operations.values() if needs_key(path) else ():
-                    operation["security"] = [{name: []} for name in SCHEMES]
-        return app.openapi_schema or {}
-
-    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def main() -> None:

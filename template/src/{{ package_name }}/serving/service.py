@@ -120,7 +120,8 @@ class Service:
 
     async def one(self, record: Record, findings: Sequence[Finding], request_id: str) -> Answer:
         """The answer to one record. Raises Problem, 503, when it must be logged and cannot be."""
-        scorer, role = self.models.choose(self.models.champion.predictor.key(record) or request_id)
+        key = self.models.champion.predictor.key(record) if self.models.splits else ""
+        scorer, role = self.models.choose(key or request_id)
         scored = await scorer.score(record)
         [answer] = scorer.predictor.named([scored.answer], [record])
         if findings:
@@ -187,7 +188,7 @@ class Service:
             log.exception("the shadow %s failed", shadow.version)
             return
         named = [
-            {**answer, "prediction_id": given["prediction_id"]}
+            {**{name: given[name] for name in shadow.ids}, **answer, "prediction_id": given["prediction_id"]}
             for answer, given in zip(scored, answered.answers, strict=True)
         ]
         self.log.append(self._answered(shadow, "shadow", answered.columns, named, embedding))

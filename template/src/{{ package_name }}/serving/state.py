@@ -1,4 +1,4 @@
-"""How the service is doing: health, metadata and metrics. None of these routes tells a record."""
+"""How the service is doing: health, metadata and metrics. Only metadata needs a key."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from ..reader import record_schema
 from .metrics import Metrics
 from .openapi import answer_model
+from .prediction_log import PredictionLog
 from .problems import RETRY, Problem, responses
 from .service import Service
 
@@ -19,6 +20,16 @@ class Lifecycle:
 
     draining: bool = False
     unbegun: int = 0  # requests that were read and wait for the event loop: a queue too
+
+    def check(self, log: PredictionLog) -> None:
+        """Raises Problem, 503, when no requests should be sent here."""
+        if self.draining:
+            reason = "The service is about to end and finishes what it has begun."
+        elif log.policy == "block" and not log.writable:
+            reason = "The prediction log is down."
+        else:
+            return
+        raise Problem(503, "Not ready", reason, headers=RETRY)
 
 
 def add_state(app: FastAPI, lifecycle: Lifecycle, metrics: Metrics, service: Service) -> None:
@@ -40,12 +51,7 @@ def add_state(app: FastAPI, lifecycle: Lifecycle, metrics: Metrics, service: Ser
     @app.get("/health/ready", tags=["state"], responses=responses(503))
     async def ready() -> dict[str, Any]:
         """Whether requests should be sent here: 503 while the service ends, or cannot do its work."""
-        if lifecycle.draining:
-            raise Problem(
-                503, "Not ready", "The service is about to end and finishes what it has begun.", headers=RETRY
-            )
-        if log.policy == "block" and not log.writable:
-            raise Problem(503, "Not ready", "The prediction log is down.", headers=RETRY)
+        lifecycle.check(log)
         counts = {"log_rows_dropped": log.dropped, "log_writable": log.writable}
         return {"status": "ok", "ready": True, "models": models.versions} | counts
 
