@@ -12,7 +12,7 @@ from ..reader import record_schema, value_schema
 from ..task import Answer
 from .body import JSON
 from .predictor import Predictor
-from .problems import ProblemDocument, responses
+from .problems import FieldError, ProblemDocument, responses
 
 SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer"},
