@@ -568,7 +568,7 @@ def test_a_label_of_a_prediction_that_is_being_deleted_is_not_left_behind(
     unknown: list[str] = []
     label = threading.Thread(target=lambda: unknown.extend(log.feedback({found["prediction_id"]: "yes"})))
     waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    with psycopg.connect(url) as connection:
+    with psycopg.connect(url.replace("+psycopg", "")) as connection:
         connection.execute("DELETE FROM predictions")
         label.start()
         eventually(lambda: not label.is_alive() or select(url, waits))
