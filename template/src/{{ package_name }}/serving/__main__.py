@@ -57,7 +57,7 @@ def server_of(app: FastAPI, environment: Environment) -> DrainingServer:
         proxy_headers=False,
         timeout_graceful_shutdown=int(environment.request_timeout_s) + GRACE_S,
     )
-    return DrainingServer(config, app.state.lifecycle, environment.drain_seconds, app.state.reload)
+    return DrainingServer(config, environment, app.state.lifecycle, app.state.reload)
 
 
 if __name__ == "__main__":
