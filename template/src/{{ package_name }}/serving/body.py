@@ -27,17 +27,17 @@ class Table(NamedTuple):
 
 async def read(request: Request, most: int) -> bytes:
     """A request's body. Raises Problem, 413, once it is larger than so many bytes."""
-    body, more = b"", True
+    parts, size, more = [], 0, True
     while more:
         message = await request.receive()
         if message["type"] == "http.disconnect":
             raise Problem(400, "Cut off", "The connection ended before the body did.")
-        part = message.get("body", b"")
-        if len(body) + len(part) > most:
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > most:
             raise Problem(413, TITLES[413], f"The body is larger than {most:,} bytes.")
-        body = body + part if body else part
         more = message.get("more_body", False)
-    return body
+    return b"".join(parts)  # once: adding each part to those before takes seconds for a large body in small parts
 
 
 def fields_of(media: str, body: bytes, bare: Mapping[str, str]) -> dict[str, Any]:
