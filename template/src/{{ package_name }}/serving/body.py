@@ -92,12 +92,12 @@ def _records(records: Any, reader: Reader, most: int) -> Table:
     return Table(columns, len(records), lambda row, name: ("records", *(() if row is None else (row,)), name), findings)
 
 
-def columns_of(columns: Any, reader: Reader, most: int, place: Place) -> Table:
-    """Columns by name, each with a value for every record."""
-    expect(columns, dict, ("columns",))
+def columns_of(columns: Any, reader: Reader, most: int, place: Place, path: str = "columns") -> Table:
+    """Columns by name, each with a value for every record; `path` is where all of them stand in the body."""
+    expect(columns, dict, (path,))
     lengths = {name: len(expect(values, list, place(None, name))) for name, values in columns.items()}
     rows = max(lengths.values(), default=0)
-    check_rows(rows, most, ("columns",))
+    check_rows(rows, most, (path,))
     uneven = [name for name, length in lengths.items() if length != rows]
     if uneven:
         raise unfit(
