@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from service import Process, guarded
 
-GROWTH = 64 * 2**20  # bytes that a run may leave behind: caches, pools, what waits to be logged
+GROWTH = 96 * 2**20  # bytes that a run may leave behind: caches, pools, what waits to be logged
 LONG = [
     DEFAULTS,
     {"task": "regression", "modality": "tabular", "framework": "torch", "accelerator": "cpu"},
@@ -188,6 +188,7 @@ LITERALS = (  # of JSON, or almost; they stand where a value does
     "\ufeff1",
     "1 /* one */",
 )
+LARGE, TIMES = 8 * 2**20, 20  # bytes of a refused body, and how often: more than memory may grow by
 TWIN = "@@twin"
 VALUES = st.one_of(
     st.sampled_from([f"@@{number}@@" for number in range(len(LITERALS))]),
@@ -344,6 +345,29 @@ def prediction_of(content: dict[str, Any]) -> Any:
         content = {output["name"]: output["data"][0] for output in content["outputs"]}
     found = content["prediction"]
     return found if isinstance(found, str) else f"{found:.5g}"
+
+
+def test_what_is_refused_is_neither_kept_nor_sent_back(served: Served) -> None:
+    record = dict(served.bodies["/predict"][0]) | {"no such field": "x" * LARGE, "y" * 1_000_000: 1}
+    columns = {name: [raw] for name, raw in record.items()}
+    tensors = [{"name": name, "shape": [1], "datatype": "BYTES", "data": data} for name, data in columns.items()]
+    bodies = [
+        ("/predict", record),
+        ("/predict", dict.fromkeys(record, "x" * (LARGE // len(record)))),
+        ("/explain", record),
+        ("/predict/batch", {"records": [record]}),
+        ("/predict/batch", {"columns": columns}),
+        ("/v2/models/{name}/infer", {"inputs": tensors}),
+        ("/feedback", {f"{number}": 1 for number in range(50_000)}),
+    ]
+    with served.unharmed():
+        for path, body in bodies:
+            content = json.dumps(body).encode()
+            for _ in range(TIMES):
+                response = served.post(path, content, JSON)
+                assert response.status_code == 422, path
+                assert len(response.content) < 200_000, path
+        served.check(path, response)
 
 
 # --- connections ---------------------------------------------------------------------------------------------------

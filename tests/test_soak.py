@@ -19,12 +19,12 @@ from typing import Any, NamedTuple
 
 import pytest
 from conftest import Render
-from service import Process
+from service import PATIENCE_S, Process
 
 CONNECTIONS = 4
 SAMPLE_S = 0.5
-# Bytes a request: one that keeps 1 kB of each is above. In 20 seconds there are few requests to share what memory pools
-# still take.
+LEAST = 15_000  # requests: over fewer, the megabytes that memory pools still take look like a leak
+# Bytes a request: one that keeps 1 kB of each is above.
 MOST = {"short": 700, "long": 100}
 IDS = 200  # of the latest predictions, for labels
 
@@ -63,22 +63,24 @@ class Soak:
         return self.statuses.total()
 
     async def run(self, seconds: float) -> None:
+        """Ask for so many seconds, and on until there are enough requests to judge by."""
         until = time.monotonic() + seconds
-        await asyncio.gather(self._watch(until), *(self._ask(until) for _ in range(CONNECTIONS)))
-
-    async def _watch(self, until: float) -> None:
-        while time.monotonic() < until:
+        tasks = [asyncio.create_task(self._ask(lambda: time.monotonic() < until or self.requests < LEAST))
+                 for _ in range(CONNECTIONS)]  # fmt: skip
+        while not all(task.done() for task in tasks):
             self.samples.append(Sample(self.requests, self.service.memory, self.service.descriptors))
             await asyncio.sleep(SAMPLE_S)
+        await asyncio.gather(*tasks)
 
-    async def _ask(self, until: float) -> None:
+    async def _ask(self, going_on: Callable[[], bool]) -> None:
         names, shares = list(self._kinds), [share for share, _, _ in self._kinds.values()]
-        while time.monotonic() < until:
+        while going_on():
             reader, writer = await asyncio.open_connection("127.0.0.1", self.service.port)
             for _ in range(self.random.randint(1, 400)):
                 kind = self.random.choices(names, shares)[0] if self._latest else "one"
                 _, path, body = self._kinds[kind]
-                status, content = await exchange(reader, writer, path, body())
+                async with asyncio.timeout(PATIENCE_S):
+                    status, content = await exchange(reader, writer, path, body())
                 self.statuses[kind, status] += 1
                 if kind in ("one", "records", "columns") and status == 200:
                     self._note(json.loads(content))
@@ -86,15 +88,12 @@ class Soak:
             await writer.wait_closed()
 
     def _note(self, answer: dict[str, Any]) -> None:
-        columns = answer.get("columns")
-        each = (
-            [{"prediction_id": each} for each in columns["prediction_id"]]
-            if columns
-            else answer.get("predictions", [answer])
-        )
+        if "columns" in answer:
+            self.acknowledged.update(answer["columns"]["prediction_id"])
+            return
+        each = answer.get("predictions", [answer])
         self.acknowledged.update(one["prediction_id"] for one in each)
-        if "prediction" in each[0]:
-            self._latest.append({"prediction_id": each[0]["prediction_id"], "outcome": each[0]["prediction"]})
+        self._latest.append({"prediction_id": each[0]["prediction_id"], "outcome": each[0]["prediction"]})
 
 
 async def exchange(

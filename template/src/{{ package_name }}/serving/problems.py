@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from traceback import clear_frames
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -54,8 +55,14 @@ class Problem(Exception):
     def response(self, scope: Scope) -> Response:
         """The answer; the log of the request will say what it was."""
         scope.setdefault("state", {})["outcome"] = self.title
+        # One that comes from a thread and its traceback hold each other, and both hold the request's body: without
+        # this it would stay until Python looks for such rings, which is rare here.
+        clear_frames(self.__traceback__)
         return self.answer
 
+
+SHOWN = 100  # mistakes in one answer
+QUOTED = 500  # characters of each
 
 RETRY = {"Retry-After": "1"}
 ENDS = {"Connection": "close"}
@@ -91,16 +98,22 @@ def install(app: FastAPI) -> None:
 
 
 def pointer_to(path: Iterable[str | int]) -> str:
-    """A JSON pointer: ("records", 3, "a/b") is /records/3/a~1b."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    """A JSON pointer: ("records", 3, "a/b") is /records/3/a~1b. A name as long as nobody means it is cut."""
+    return "".join("/" + str(part)[:QUOTED].replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def shortened(detail: str) -> str:
+    """A text that may quote a value of any length."""
+    return detail if len(detail) <= QUOTED else f"{detail[: QUOTED // 2]} ... {detail[-QUOTED // 2 :]}"
 
 
 def unfit(errors: Sequence[FieldError], count: int = 0) -> Problem:
-    """Values that do not fit the contract, or records that are out of its scope; `count` where not all are named."""
+    """Values that do not fit the contract, or records that are out of its scope; `count` where not all are given."""
+    count, errors = count or len(errors), errors[:SHOWN]
     named = ", ".join(dict.fromkeys(error.pointer or "the body" for error in errors[:5]))
     if all(error.kind == "out_of_scope" for error in errors):
         return Problem(422, "Out of scope", f"{errors[0].detail}: {named}", errors)
-    return Problem(422, TITLES[422], f"{count or len(errors)} value(s) do not fit: {named}", errors)
+    return Problem(422, TITLES[422], f"{count} value(s) do not fit: {named}", errors)
 
 
 async def _problem(request: Request, error: Exception) -> Response:
@@ -113,8 +126,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
     found = error.errors()
     if any(entry["type"] == "json_invalid" for entry in found):
         return not_json().response(request.scope)
-    errors = [FieldError(pointer=pointer_to(entry["loc"][1:]), detail=own_words(entry)) for entry in found]
-    return unfit(errors).response(request.scope)
+    errors = [FieldError(pointer=pointer_to(entry["loc"][1:]), detail=own_words(entry)) for entry in found[:SHOWN]]
+    return unfit(errors, len(found)).response(request.scope)
 
 
 def not_json() -> Problem:

@@ -22,11 +22,10 @@ from .metrics import Metrics
 from .models import Choice, Models, Role
 from .prediction_log import LogUnavailable, PredictionLog
 from .predictor import Answer, Predictor, Record
-from .problems import RETRY, TITLES, FieldError, Problem, pointer_to, unfit
+from .problems import RETRY, SHOWN, TITLES, FieldError, Problem, pointer_to, shortened, unfit
 
 log = logging.getLogger(__name__)
 
-SHOWN = 100  # mistakes in one answer
 SHADOWS = 100  # requests that a shadow may be behind
 NOT_LOGGED = ("prediction_id", "model_version", "warnings")  # in `answer`: they have columns of their own, or none
 
@@ -213,7 +212,7 @@ def refuse(findings: Sequence[Finding], place: Place) -> None:
 def errors(findings: Iterable[Finding], place: Place) -> list[dict[str, str]]:
     """Findings as a client is told of them."""
     return [
-        {"pointer": pointer_to(place(found.row, found.field)), "detail": found.detail, "kind": found.kind}
+        {"pointer": pointer_to(place(found.row, found.field)), "detail": shortened(found.detail), "kind": found.kind}
         for found in islice(findings, SHOWN)
     ]
 
