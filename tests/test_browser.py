@@ -26,14 +26,16 @@ def page() -> Iterator[Page]:
 def test_the_example_in_docs_works_when_pressed(trained: Render, page: Page, tmp_path: Path) -> None:
     with Service(trained(task="classification"), tmp_path / "log.db") as service:
         page.goto(f"{service.url}/docs")
-        page.locator(".opblock-post").first.click()
-        page.get_by_role("button", name="Try it out").first.click()
-        page.get_by_role("button", name="Execute").first.click()
-        answer = page.locator(".live-responses-table .response").first
-        answer.wait_for()
+        for path in ("/predict", "/predict/batch", "/explain", "/v2/models/{name}/infer"):
+            block = page.locator(".opblock-post").filter(has=page.locator(f'[data-path="{path}"]'))
+            block.locator(".opblock-summary").click()
+            block.get_by_role("button", name="Try it out").click()
+            block.get_by_role("button", name="Execute").click()
+            answer = block.locator(".live-responses-table .response").first
+            answer.wait_for()
+            assert "200" in answer.inner_text() and "probabilities" in answer.inner_text(), path
         page.screenshot(path=tmp_path / "docs.png")
-        assert "200" in answer.inner_text()
-        assert "probabilities" in answer.inner_text()
+        assert not page.locator(".errors-wrapper").count()
 
 
 @pytest.mark.parametrize("task", TASKS)

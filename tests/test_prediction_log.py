@@ -560,6 +560,22 @@ def test_labels_are_idempotent(code: SimpleNamespace, opened: Callable[..., Any]
     assert label((two, "yes"), (two, "no")) == ([], {first: "no", second: "no"})
 
 
+def test_a_label_of_a_prediction_that_is_being_deleted_is_not_left_behind(
+    opened: Callable[..., Any], server: PostgreSQL
+) -> None:
+    log, found = opened(url := server.create("expiring"), policy="block"), row()
+    log.append(Answered([found])).result(WAIT_S)
+    unknown: list[str] = []
+    label = threading.Thread(target=lambda: unknown.extend(log.feedback({found["prediction_id"]: "yes"})))
+    waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with psycopg.connect(url.replace("+psycopg", "")) as connection:
+        connection.execute("DELETE FROM predictions")
+        label.start()
+        eventually(lambda: not label.is_alive() or select(url, waits))
+    label.join(WAIT_S)
+    assert unknown == [found["prediction_id"]] and not select(url, "SELECT * FROM feedback")
+
+
 def test_old_predictions_and_their_labels_go(
     code: SimpleNamespace, opened: Callable[..., Any], url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -151,6 +151,17 @@ def test_connections_have_a_limit(project: Path, tmp_path: Path) -> None:
         wait_for(lambda: ask(service.port, "/health")[0] == 200)
 
 
+def test_an_answer_that_nobody_takes_holds_no_connection(project: Path, tmp_path: Path) -> None:
+    settings = {"MAX_CONNECTIONS": "1", "HEADER_TIMEOUT_S": "1", "REQUEST_TIMEOUT_S": "1"}
+    with Process(project, tmp_path / "log.db", **settings) as service, socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        wait_for(lambda: ask(service.port, "/health")[0] == 200)
+        client.connect(("127.0.0.1", service.port))
+        client.sendall(b"GET /static-offline-docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
+        wait_for(lambda: ask(service.port, "/health")[0] == 503)
+        wait_for(lambda: ask(service.port, "/health")[0] == 200)
+
+
 def greeting(port: int) -> bytes:
     """What a new connection is told unasked: nothing where it is welcome."""
     with socket.create_connection(("127.0.0.1", port), timeout=0.5) as connection:

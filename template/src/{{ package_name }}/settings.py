@@ -3,11 +3,11 @@
 import os
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .contract import Section, mistakes_of
@@ -119,6 +119,19 @@ class Environment(BaseSettings):
     header_timeout_s: float = Field(10, gt=0, description="for the headers of a request to arrive")
     request_timeout_s: float = Field(30, gt=0, description="from a request's headers to its answer")
     drain_seconds: float = Field(5, ge=0, description="between SIGTERM and the last new connection")
+
+    def __init__(self, **given: Any) -> None:
+        """Raises UserError naming every setting that is wrong."""
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            raise UserError(f"settings: {'; '.join(mistakes_of(error))}") from None
+
+    @model_validator(mode="after")
+    def _log_takes_a_batch(self) -> Self:
+        if self.max_rows > self.prediction_log_capacity:
+            raise ValueError("PREDICTION_LOG_CAPACITY is less than MAX_ROWS: such a batch could never be logged")
+        return self
 
 
 def expand(text: str) -> str:

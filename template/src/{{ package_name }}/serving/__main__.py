@@ -8,9 +8,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from pydantic import ValidationError
 
-from ..contract import mistakes_of
 from ..errors import UserError
 from ..settings import Environment
 from . import logs
@@ -29,8 +27,6 @@ def main() -> None:
         environment = Environment()
         app = create_app(environment)
         server = server_of(app, environment)
-    except ValidationError as error:
-        sys.exit(f"serve: settings: {'; '.join(mistakes_of(error))}")
     except UserError as error:
         sys.exit(f"serve: {error}")
     try:
@@ -61,7 +57,7 @@ def server_of(app: FastAPI, environment: Environment) -> DrainingServer:
         proxy_headers=False,
         timeout_graceful_shutdown=int(environment.request_timeout_s) + GRACE_S,
     )
-    return DrainingServer(config, app.state.lifecycle, environment.drain_seconds, app.state.reload)
+    return DrainingServer(config, environment, app.state.lifecycle, app.state.reload)
 
 
 if __name__ == "__main__":

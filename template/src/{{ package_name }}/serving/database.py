@@ -142,7 +142,9 @@ def ping(connection: Connection) -> None:
 def label(connection: Connection, outcomes: Mapping[str, str]) -> list[str]:
     """Store the outcomes of predictions, by id; the same again changes nothing. Returns the ids that are not known."""
     ids = predictions.c.prediction_id
-    known = set(connection.scalars(sa.select(ids).where(ids.in_(outcomes))))
+    # held until the label is there, so that `expire` does not leave it behind
+    held = sa.select(ids).where(ids.in_(outcomes)).with_for_update(read=True, key_share=True)
+    known = set(connection.scalars(held))
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     new = dialect.insert(feedback)
     upsert = new.on_conflict_do_update(

@@ -124,7 +124,7 @@ class Edge:
         self._keys, self._admin = keys, admin
         self._in_flight, self._max_in_flight = 0, environment.max_in_flight
         metrics.gauge("http_requests_in_flight", "Requests that a model works on", lambda: self._in_flight)
-        self._write = access_writer()
+        self._write = access_writer(metrics.unlogged.inc)
         self._logged_from = {"all": 0, "errors": 400, "none": 1000}[environment.access_log]
         self._timeout_s = environment.request_timeout_s
         self._running: dict[Task[Any], Exchange] = {}  # in order of their start

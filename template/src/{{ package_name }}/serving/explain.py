@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 from fastapi import FastAPI, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
 from ..bundle import Bundle
@@ -27,7 +26,7 @@ from ..task import Answer
 from .body import bare_media, fields_of, media_type, read
 from .openapi import record_body
 from .problems import responses
-from .routes import add_post, json_response, served_by
+from .routes import add_post, apart, json_response, served_by
 from .service import Service
 
 
@@ -82,9 +81,7 @@ def add_explain(app: FastAPI, service: Service, environment: Environment) -> Non
             served_by(request, bundle.manifest.model_version)
             return explain(bundle, record)
 
-        explained = await run_in_threadpool(work)
-        request.state.model_version = explained["model_version"]
-        return json_response(explained)
+        return json_response(await apart(service, work))
 
     documented: dict[str, Any] = {"responses": responses(400, 408, 413, 415, 422, 503), "tags": ["predict"]}
     body = record_body(predictor, tuple(bare))

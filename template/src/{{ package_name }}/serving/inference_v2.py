@@ -40,7 +40,7 @@ ANSWER = {
     },
     "required": ["model_name", "model_version", "outputs"],
 }
-NAMED: dict[str, Any] = {"type": "string", "const": NAME}
+NAMED: dict[str, Any] = {"type": "string", "const": NAME, "default": NAME}  # which /docs fills in
 Name = Annotated[str, Path(json_schema_extra=NAMED)]
 
 
@@ -116,6 +116,8 @@ def tensors(inputs: Any, reader: Reader, most: int) -> Table:
     for number, tensor in enumerate(expect(inputs, list, ("inputs",))):
         path = ("inputs", number)
         name = expect(expect(tensor, dict, path).get("name"), str, (*path, "name"))
+        if name in places:
+            raise unfit([FieldError(pointer=pointer_to((*path, "name")), detail=f"there are two tensors {name!r}")])
         data = expect(tensor.get("data"), list, (*path, "data"))
         shape = tensor.get("shape")
         if shape not in ([len(data)], [len(data), 1]):
@@ -131,7 +133,7 @@ def tensors(inputs: Any, reader: Reader, most: int) -> Table:
             return ("inputs",)
         return ("inputs", places[name], "data") if row is None else ("inputs", places[name], "data", row)
 
-    return columns_of(columns, reader, most, place)
+    return columns_of(columns, reader, most, place, "inputs")
 
 
 def output(name: str, values: Sequence[Any]) -> dict[str, Any]:

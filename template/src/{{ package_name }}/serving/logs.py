@@ -27,13 +27,20 @@ def set_up() -> None:
     logging.getLogger(__package__).setLevel(logging.INFO)
 
 
-def access_writer() -> Callable[[str], None]:
-    """What writes the access log's lines, each of them a JSON object."""
+def access_writer(lose: Callable[[], None]) -> Callable[[str], None]:
+    """What writes the access log's lines, each of them a JSON object; `lose` counts those that a full disk refuses."""
     if sys.stderr.isatty():
         render, show = _renderer(), structlog.PrintLogger(sys.stderr).msg
         return lambda line: show(render(None, "info", _told(line)))
-    write = structlog.BytesLogger(sys.stderr.buffer).msg
-    return lambda line: write(line.encode())
+    put = structlog.BytesLogger(sys.stderr.buffer).msg
+
+    def write(line: str) -> None:
+        try:
+            put(line.encode())
+        except OSError:  # the answer is out, and its connection has nothing to do with it
+            lose()
+
+    return write
 
 
 def _told(line: str) -> dict[str, Any]:

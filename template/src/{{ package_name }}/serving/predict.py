@@ -7,13 +7,17 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from ..bundle import MANIFEST
+from ..errors import UserError
 from ..settings import Environment
 
 TIMEOUT_S = 30
 
 
 def main() -> None:
-    environment = Environment()
+    try:
+        environment = Environment()
+    except UserError as error:
+        sys.exit(f"predict: {error}")
     file = Path(sys.argv[1]) if len(sys.argv) > 1 else environment.bundle / MANIFEST
     try:
         content = json.loads(file.read_text(encoding="utf-8"))

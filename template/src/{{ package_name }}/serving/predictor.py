@@ -1,7 +1,6 @@
 """From raw records to answers: the path that the service and batch scoring share, so that their numbers agree."""
 
-import itertools
-import secrets
+import os
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,8 +14,6 @@ from ..records import Value
 Record = Mapping[str, Value]
 Answer = dict[str, Any]
 
-PROCESS = secrets.token_hex(5)  # tells its predictions from those of all others, a counter from one another
-NUMBERS = itertools.count()
 FEW = 16  # up to so many, one by one is faster than column by column
 
 
@@ -47,15 +44,16 @@ class Predictor:
 
     def named(self, answers: Sequence[Answer], records: Sequence[Record]) -> list[Answer]:
         """Answers with the ids of their records, and with what tells one prediction from all others."""
-        now = f"{time.time_ns() // 1_000_000:012x}{PROCESS}"
+        now = f"{time.time_ns() // 1_000_000:012x}"  # first, because indexes like ids in order of time
+        drawn = os.urandom(10 * len(answers)).hex()
         return [
             {
                 **{name: record[name] for name in self.ids},
                 **answer,
-                "prediction_id": f"{now}{next(NUMBERS):010x}",  # in order of time, as indexes like it
+                "prediction_id": now + drawn[20 * row : 20 * row + 20],
                 "model_version": self.version,
             }
-            for answer, record in zip(answers, records, strict=True)
+            for row, (answer, record) in enumerate(zip(answers, records, strict=True))
         ]
 
     def key(self, record: Mapping[str, Value]) -> str:

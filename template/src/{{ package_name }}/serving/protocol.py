@@ -133,11 +133,13 @@ class DrainingServer(uvicorn.Server):
     """
 
     def __init__(
-        self, config: uvicorn.Config, lifecycle: Lifecycle, drain_s: float, reload: Callable[[], object]
+        self, config: uvicorn.Config, environment: Environment, lifecycle: Lifecycle, reload: Callable[[], object]
     ) -> None:
         super().__init__(config)
-        self._lifecycle, self._drain_s, self._reload = lifecycle, drain_s, reload
-        self._leave_at = float("inf")
+        self._lifecycle, self._reload = lifecycle, reload
+        self._drain_s, self._leave_at = environment.drain_seconds, float("inf")
+        self._between_looks = 1 + int(environment.header_timeout_s / TICK_S)
+        self._unread: set[Any] = set()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self._lifecycle.draining:
@@ -147,7 +149,16 @@ class DrainingServer(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         self.should_exit = self.should_exit or monotonic() >= self._leave_at
+        if counter % self._between_looks == 0:
+            self._drop_unread()
         return await super().on_tick(counter)
+
+    def _drop_unread(self) -> None:
+        """End connections whose client does not take its answer: closing alone waits for that without end."""
+        closing = {connection for connection in self.server_state.connections if connection.transport.is_closing()}
+        for connection in closing & self._unread:
+            connection.transport.abort()
+        self._unread = closing
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

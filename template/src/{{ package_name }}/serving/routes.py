@@ -3,11 +3,11 @@
 FastAPI's own way through dependencies, validation and serialisation costs more than a prediction.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 from pydantic_core import to_json
 from starlette.types import Receive, Scope, Send
@@ -48,7 +48,12 @@ async def soon(service: Service, body: bytes, work: Callable[[], Result]) -> Res
     """Do what a request asks for: here, or in a thread where it would hold up the other requests."""
     if len(body) < SMALL and service.models.champion.inline:
         return work()
-    return await run_in_threadpool(work)
+    return await apart(service, work)
+
+
+async def apart(service: Service, work: Callable[[], Result]) -> Result:
+    """Do it in one of the few threads of the model: more would only take turns, and hold more bodies in memory."""
+    return await asyncio.get_running_loop().run_in_executor(service.executor, work)
 
 
 def by_name(answers: Sequence[Answer]) -> dict[str, list[Any]]:

@@ -145,9 +145,8 @@ class Service:
             for row, answer in zip(rows, named, strict=True):
                 answers[row] = answer
             notes.append(self._answered(scorer.predictor, role, part, named, embedding))
-        for row in range(table.rows) if findings else ():
-            if own := [finding for finding in findings if finding.row in (row, None)]:
-                answers[row]["warnings"] = errors(own, table.place)
+        for row, warned in by_row(findings, table.rows).items():
+            answers[row]["warnings"] = errors(warned, table.place)
         return answers, notes
 
     def _choices(self, records: Sequence[Record], request_id: str) -> dict[Choice, Sequence[int]]:
@@ -162,14 +161,16 @@ class Service:
 
     async def note(self, notes: Iterable[Answered]) -> None:
         """Log what was answered, and let a shadow answer it too. Raises Problem, 503, when it cannot be logged."""
+        notes = list(notes)
+        written = [asyncio.wrap_future(future) for answered in notes if (future := self.log.append(answered))]
+        try:
+            await asyncio.gather(
+                *written
+            )  # nothing, unless the policy is that rows are on disk before the answer is out
+        except LogUnavailable as error:
+            raise Problem(503, TITLES[503], str(error), headers=RETRY) from None
         for answered in notes:
             self.metrics.answered(answered.answers)
-            written = self.log.append(answered)
-            if written:  # the policy says that it must be on disk before the answer is out
-                try:
-                    await asyncio.wrap_future(written)
-                except LogUnavailable as error:
-                    raise Problem(503, TITLES[503], str(error), headers=RETRY) from None
             if self.models.shadow and len(self._shadows) < SHADOWS:
                 task = asyncio.create_task(self._look_on(self.models.shadow.predictor, answered))
                 self._shadows.add(task)
@@ -201,6 +202,15 @@ class Service:
         embedding: np.ndarray,
     ) -> Answered:
         return Answered(predictor, role, columns, answers, embedding, self.secret, self.raw)
+
+
+def by_row(findings: Sequence[Finding], rows: int) -> dict[int, list[Finding]]:
+    """The findings of each row that has some; those of a whole column are of every row."""
+    found: dict[int, list[Finding]] = {}
+    for finding in findings:
+        for row in range(rows) if finding.row is None else (finding.row,):
+            found.setdefault(row, []).append(finding)
+    return found
 
 
 def refuse(findings: Sequence[Finding], place: Place) -> None:
