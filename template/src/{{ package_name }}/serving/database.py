@@ -1,8 +1,9 @@
 """The tables of the prediction log, and how its database is opened: SQLite by default, PostgreSQL in production."""
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -57,8 +58,14 @@ INSERT_SQLITE = sqlite.insert(predictions).on_conflict_do_nothing()
 
 def moment(at: float | None = None) -> str:
     """A time in seconds since 1970, by default now, as the log keeps it."""
-    when = datetime.now(UTC) if at is None else datetime.fromtimestamp(at, UTC)
-    return when.isoformat(timespec="milliseconds")
+    at = time.time() if at is None else at
+    second = int(at)
+    return f"{_second(second)}.{int(1000 * (at - second)):03d}+00:00"
+
+
+@lru_cache(64)
+def _second(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
 def url_of(log: str) -> URL:

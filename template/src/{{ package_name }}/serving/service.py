@@ -31,22 +31,26 @@ NOT_LOGGED = ("prediction_id", "model_version", "warnings")  # in `answer`: they
 
 
 class Answered:
-    """The answers of one model to one request, as the log takes them; what drift looks at is found when it writes."""
+    """The answers of one model to one request, as the log takes them; what drift looks at is found when it writes.
 
-    __slots__ = ("answers", "at", "columns", "embedding", "predictor", "raw", "role", "secret")
+    `asked` is one typed record, or typed columns of several: to keep one as columns would cost a list for each of them.
+    """
+
+    __slots__ = ("answers", "asked", "at", "embedding", "predictor", "raw", "role", "secret", "several")
 
     def __init__(
         self,
         predictor: Predictor,
         role: Role,
-        columns: Mapping[str, Sequence[Value]],
+        asked: Mapping[str, Any],
+        several: bool,
         answers: Sequence[Answer],
         embedding: np.ndarray,
         secret: str,
         raw: bool,
     ) -> None:
-        self.predictor, self.role, self.columns, self.answers = predictor, role, columns, answers
-        self.embedding, self.secret, self.raw = embedding, secret, raw
+        self.predictor, self.role, self.asked, self.several = predictor, role, asked, several
+        self.answers, self.embedding, self.secret, self.raw = answers, embedding, secret, raw
         self.at = time.time()
 
     def __len__(self) -> int:
@@ -61,7 +65,8 @@ class Answered:
         rows = {}
         for predictor, members in by_model.items():
             columns = {
-                name: [value for one in members for value in one.columns[name]] for name in predictor.contract.features
+                name: [value for one in members for value in (one.asked[name] if one.several else (one.asked[name],))]
+                for name in predictor.contract.features
             }
             described = predictor.bundle.describe(columns, np.concatenate([one.embedding for one in members]))
             values = zip(*described.values(), strict=True)
@@ -90,7 +95,10 @@ class Answered:
 
     def _raw(self, row: int) -> dict[str, Any]:
         contract = self.predictor.contract
-        return to_raw(contract, {name: self.columns[name][row] for name in contract.features})
+        return to_raw(contract, {name: self._column(name)[row] for name in contract.features})
+
+    def _column(self, name: str) -> Sequence[Value]:
+        return self.asked[name] if self.several else (self.asked[name],)
 
 
 class Service:
@@ -125,8 +133,7 @@ class Service:
         [answer] = scorer.predictor.named([scored.answer], [record])
         if findings:
             answer["warnings"] = errors(findings, lambda row, name: (name,))
-        columns = {name: [value] for name, value in record.items()}
-        await self.note([self._answered(scorer.predictor, role, columns, [answer], scored.embedding)])
+        await self.note([self._answered(scorer.predictor, role, record, False, [answer], scored.embedding)])
         return answer
 
     def many(self, table: Table, request_id: str) -> tuple[list[Answer], list[Answered]]:
@@ -144,7 +151,7 @@ class Service:
             named = scorer.predictor.named(scored, [records[row] for row in rows])
             for row, answer in zip(rows, named, strict=True):
                 answers[row] = answer
-            notes.append(self._answered(scorer.predictor, role, part, named, embedding))
+            notes.append(self._answered(scorer.predictor, role, part, True, named, embedding))
         for row, warned in by_row(findings, table.rows).items():
             answers[row]["warnings"] = errors(warned, table.place)
         return answers, notes
@@ -183,7 +190,8 @@ class Service:
     async def _look_on(self, shadow: Predictor, answered: Answered) -> None:
         loop = asyncio.get_running_loop()
         try:
-            scored, embedding = await loop.run_in_executor(self.executor, shadow.predict_columns, answered.columns)
+            score = shadow.predict_columns if answered.several else lambda record: shadow.predict([record])
+            scored, embedding = await loop.run_in_executor(self.executor, score, answered.asked)
         except Exception:  # nobody waits for it
             log.exception("the shadow %s failed", shadow.version)
             return
@@ -191,17 +199,18 @@ class Service:
             {**{name: given[name] for name in shadow.ids}, **answer, "prediction_id": given["prediction_id"]}
             for answer, given in zip(scored, answered.answers, strict=True)
         ]
-        self.log.append(self._answered(shadow, "shadow", answered.columns, named, embedding))
+        self.log.append(self._answered(shadow, "shadow", answered.asked, answered.several, named, embedding))
 
     def _answered(
         self,
         predictor: Predictor,
         role: Role,
-        columns: Mapping[str, Sequence[Value]],
+        asked: Mapping[str, Any],
+        several: bool,
         answers: Sequence[Answer],
         embedding: np.ndarray,
     ) -> Answered:
-        return Answered(predictor, role, columns, answers, embedding, self.secret, self.raw)
+        return Answered(predictor, role, asked, several, answers, embedding, self.secret, self.raw)
 
 
 def by_row(findings: Sequence[Finding], rows: int) -> dict[int, list[Finding]]:
