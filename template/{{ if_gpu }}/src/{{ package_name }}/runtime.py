@@ -1,10 +1,13 @@
 """How ONNX Runtime runs a graph: on the GPU, and where that cannot be used, aloud, on the CPU."""
 
 import logging
+import time
 
 import onnxruntime
 
 log = logging.getLogger(__name__)
+
+clock = time.perf_counter  # the GPU takes its time beside the processor
 
 GPU, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
