@@ -62,6 +62,16 @@ class Service:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGTERM)
         self.process.wait(timeout=30)
+        deadline = time.monotonic() + 30
+        while self._runs() and time.monotonic() < deadline:  # make ends at once, the service when its log is written
+            time.sleep(0.05)
+
+    def _runs(self) -> bool:
+        try:
+            os.killpg(self.process.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
 
     def kill(self) -> None:
         """Ends the service as a machine that fails does: nothing of it runs after that."""
