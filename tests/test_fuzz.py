@@ -259,16 +259,21 @@ def mutated(draw: st.DrawFn, valid: list[Any]) -> bytes:
     return content[:cut] + draw(st.binary(max_size=3)) + content[draw(st.integers(cut, cut + 2)) :]
 
 
-def test_no_body_breaks_the_service(served: Served) -> None:
-    asked: Counter[tuple[str, int]] = Counter()
-
-    @settings(
-        max_examples=5_000 if served.long else 600,
+def often(served: Served, long: int, short: int) -> settings:
+    """So many examples; those of the short form are the same each time."""
+    return settings(
+        max_examples=long if served.long else short,
         deadline=None,
         database=None,
         derandomize=not served.long,
         suppress_health_check=list(HealthCheck),
     )
+
+
+def test_no_body_breaks_the_service(served: Served) -> None:
+    asked: Counter[tuple[str, int]] = Counter()
+
+    @often(served, 5_000, 600)
     @given(st.data())
     def ask(data: st.DataObject) -> None:
         path = data.draw(st.sampled_from(sorted(served.bodies)))
@@ -302,13 +307,7 @@ def odd_records(draw: st.DrawFn, valid: list[dict[str, Any]]) -> dict[str, Any]:
 def test_a_record_is_judged_alike_on_every_route(served: Served) -> None:
     judged: Counter[str] = Counter()
 
-    @settings(
-        max_examples=2_000 if served.long else 200,
-        deadline=None,
-        database=None,
-        derandomize=not served.long,
-        suppress_health_check=list(HealthCheck),
-    )
+    @often(served, 2_000, 200)
     @given(odd_records(served.bodies["/predict"]).filter(bool))
     def judge(record: dict[str, Any]) -> None:
         tensors = [{"name": name, "shape": [1], "datatype": "BYTES", "data": [raw]} for name, raw in record.items()]
@@ -409,13 +408,7 @@ HEADS = st.builds(
 
 
 def test_no_bytes_break_the_service(served: Served) -> None:
-    @settings(
-        max_examples=2_000 if served.long else 200,
-        deadline=None,
-        database=None,
-        derandomize=not served.long,
-        suppress_health_check=list(HealthCheck),
-    )
+    @often(served, 2_000, 200)
     @given(st.lists(HEADS, min_size=1, max_size=3).map(b"".join) | st.binary(max_size=500))
     def send(content: bytes) -> None:
         with socket.create_connection(("127.0.0.1", served.service.port), timeout=0.1) as connection:

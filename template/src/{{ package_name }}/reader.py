@@ -42,6 +42,8 @@ class Field:
         self.name, self.column = name, column
         self.parse = parser(column, decimal)
         self.optional = column.nullable or not column.is_feature
+        # those that are read as they are written; one that is not needs the closer look
+        self.levels = frozenset(level for level in column.levels if column.is_feature and self.parse(level) == level)
         self.quick = _quick(self)
         self.quick_all = _quick_all(self)
 
@@ -153,11 +155,11 @@ def _quick(field: Field) -> Callable[[Any], Any]:
     if column.type == "boolean":
         return lambda raw: raw if raw is True or raw is False else empty if raw is None or raw is ABSENT else UNSURE
     if column.is_feature and column.levels:
-        levels = {level: level for level in column.levels if field.parse(level) == level}
+        levels = field.levels
 
         def level(raw: Any) -> Any:
             if type(raw) is str:
-                return levels.get(raw, UNSURE)
+                return raw if raw in levels else UNSURE
             return empty if raw is None or raw is ABSENT else UNSURE
 
         return level
@@ -206,8 +208,7 @@ def _quick_all(field: Field) -> Callable[[Sequence[Any]], bool] | None:
     if column.type == "boolean":
         return lambda raw: set(map(type, raw)) == {bool}
     if column.is_feature and column.levels:
-        levels = {level for level in column.levels if field.parse(level) == level}
-        return lambda raw: set(map(type, raw)) == {str} and levels.issuperset(raw)
+        return lambda raw: set(map(type, raw)) == {str} and field.levels.issuperset(raw)
     return None
 
 

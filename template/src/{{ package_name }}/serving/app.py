@@ -10,7 +10,7 @@ from fastapi_offline import FastAPIOffline
 
 from ..settings import Environment
 from .admin import add_reload
-from .body import bare_media, fields_of, json_of, media_type, read, table_of
+from .body import bare_media, fields_of, media_type, read, table_of
 from .edge import surround
 from .explain import add_explain
 from .feedback import add_feedback
@@ -19,8 +19,9 @@ from .metrics import Metrics
 from .models import Models
 from .openapi import answer_model, answers_model, batch_body, record_body
 from .prediction_log import PredictionLog
+from .predictor import Answer
 from .problems import install, responses
-from .routes import add_post, by_name, json_response, request_id, served_by, soon
+from .routes import add_post, answer_many, by_name, json_response, request_id, served_by, soon
 from .service import Service
 from .state import Lifecycle, add_state
 
@@ -88,21 +89,15 @@ def _add_predict(app: FastAPI, service: Service, environment: Environment) -> No
 
     async def predict_batch(request: Request) -> Response:
         """Predict many records, given as a list or by column: all of them, or none when one is refused."""
-        body, media = await read(request, environment.max_body_bytes), media_type(request)
-
-        def work() -> tuple[Any, Any]:
-            content = json_of(media, body)
-            table = table_of(content, service.models.champion.predictor.reader, environment.max_rows)
-            answers, notes = service.many(table, request_id(request))
-            served_by(request, answers[0]["model_version"])
-            return {"columns": by_name(answers)} if "columns" in content else {"predictions": answers}, notes
-
-        content, notes = await soon(service, body, work)
-        await service.note(notes)
-        return json_response(content)
+        return await answer_many(request, service, environment, table_of, _as_asked)
 
     documented: dict[str, Any] = {"responses": responses(400, 408, 413, 415, 422, 503), "tags": ["predict"]}
     body = record_body(predictor, tuple(bare))
     add_post(app, "/predict", predict, response_model=answer_type, openapi_extra=body, **documented)
     body, answers = batch_body(predictor, environment.max_rows), answers_model(answer_type)
     add_post(app, "/predict/batch", predict_batch, response_model=answers, openapi_extra=body, **documented)
+
+
+def _as_asked(content: Any, answers: list[Answer]) -> Any:
+    """Answers as a list or by column, as the records were."""
+    return {"columns": by_name(answers)} if "columns" in content else {"predictions": answers}

@@ -11,9 +11,10 @@ from fastapi import FastAPI, Path, Request, Response
 from ..contract import Column
 from ..reader import Reader
 from ..settings import Environment
-from .body import JSON, Table, columns_of, expect, json_of, media_type, read
+from .body import JSON, Table, columns_of, expect
+from .predictor import Answer
 from .problems import TITLES, FieldError, Problem, pointer_to, responses, unfit
-from .routes import add_post, by_name, json_response, request_id, served_by, soon
+from .routes import add_post, answer_many, by_name
 from .service import Service
 from .state import Lifecycle
 
@@ -48,23 +49,7 @@ def add_inference_v2(app: FastAPI, service: Service, environment: Environment, l
     async def infer(request: Request) -> Response:
         """Predict many records, given as one tensor a column."""
         _check_name(request.path_params["name"])
-        body, media = await read(request, environment.max_body_bytes), media_type(request)
-
-        def work() -> tuple[Any, Any]:
-            content = expect(json_of(media, body), dict, ())
-            table = tensors(content.get("inputs"), service.models.champion.predictor.reader, environment.max_rows)
-            answers, notes = service.many(table, request_id(request))
-            named = by_name(answers)
-            warnings = {"parameters": {"warnings": named.pop("warnings")}} if "warnings" in named else {}
-            given = {"id": content["id"]} if "id" in content else {}
-            version = answers[0]["model_version"]
-            served_by(request, version)
-            outputs = [output(name, values) for name, values in named.items()]
-            return {"model_name": NAME, "model_version": version, "outputs": outputs, **given, **warnings}, notes
-
-        content, notes = await soon(service, body, work)
-        await service.note(notes)
-        return json_response(content)
+        return await answer_many(request, service, environment, tensors, _outputs)
 
     contract, records = service.models.champion.predictor.contract, service.models.champion.predictor.examples[:2]
     example = [
@@ -110,10 +95,11 @@ def add_inference_v2(app: FastAPI, service: Service, environment: Environment, l
         return {"ready": True}
 
 
-def tensors(inputs: Any, reader: Reader, most: int) -> Table:
+def tensors(content: Any, reader: Reader, most: int) -> Table:
     """Input tensors of shape (n) or (n, 1) as columns. Raises Problem, 422."""
+    inputs = expect(expect(content, dict, ()).get("inputs"), list, ("inputs",))
     columns, places = {}, {}
-    for number, tensor in enumerate(expect(inputs, list, ("inputs",))):
+    for number, tensor in enumerate(inputs):
         path = ("inputs", number)
         name = expect(expect(tensor, dict, path).get("name"), str, (*path, "name"))
         if name in places:
@@ -134,6 +120,16 @@ def tensors(inputs: Any, reader: Reader, most: int) -> Table:
         return ("inputs", places[name], "data") if row is None else ("inputs", places[name], "data", row)
 
     return columns_of(columns, reader, most, place, "inputs")
+
+
+def _outputs(content: Any, answers: list[Answer]) -> dict[str, Any]:
+    """Answers as the protocol has them: a tensor for each field, and the id of the request where it has one."""
+    named = by_name(answers)
+    warnings = {"parameters": {"warnings": named.pop("warnings")}} if "warnings" in named else {}
+    given = {"id": content["id"]} if "id" in content else {}
+    outputs = [output(name, values) for name, values in named.items()]
+    version = answers[0]["model_version"]
+    return {"model_name": NAME, "model_version": version, "outputs": outputs, **given, **warnings}
 
 
 def output(name: str, values: Sequence[Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """How routes are documented: schemas and examples, from the contract and the bundle; problems; who may ask."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
@@ -27,7 +28,8 @@ class PredictionColumns(BaseModel):
     columns: dict[str, list[Any]]
 
 
-def answer_model(ids: Sequence[str]) -> type[BaseModel]:
+@cache
+def answer_model(ids: tuple[str, ...]) -> type[BaseModel]:
     """What one record is answered: its ids, the task's answer, and what names the prediction."""
     fields: dict[str, Any] = {f"id_{number}": (str | None, Field(None, alias=name)) for number, name in enumerate(ids)}
     fields |= {"prediction_id": (str, ...), "model_version": (str, ...), "warnings": (list[FieldError], [])}

@@ -26,7 +26,7 @@ class Predictor:
         self.version = bundle.manifest.model_version
         self.examples = [golden.record for golden in bundle.manifest.golden]
         self.reader = Reader(self.contract)
-        self.ids = [name for name in self.contract.with_role("id") if name in self.contract.inputs]
+        self.ids = tuple(name for name in self.contract.with_role("id") if name in self.contract.inputs)
         self._compare_golden()
 
     def predict(self, records: Sequence[Record]) -> tuple[list[Answer], np.ndarray]:

@@ -12,9 +12,12 @@ from fastapi.routing import APIRoute
 from pydantic_core import to_json
 from starlette.types import Receive, Scope, Send
 
+from ..reader import Reader
+from ..settings import Environment
+from .body import Table, json_of, media_type, read
 from .predictor import Answer
 from .problems import Problem
-from .service import Service
+from .service import Answered, Service
 
 Handler = Callable[[Request], Awaitable[Response]]
 Result = TypeVar("Result")
@@ -54,6 +57,28 @@ async def soon(service: Service, body: bytes, work: Callable[[], Result]) -> Res
 async def apart(service: Service, work: Callable[[], Result]) -> Result:
     """Do it in one of the few threads of the model: more would only take turns, and hold more bodies in memory."""
     return await asyncio.get_running_loop().run_in_executor(service.executor, work)
+
+
+async def answer_many(
+    request: Request,
+    service: Service,
+    environment: Environment,
+    table_of: Callable[[Any, Reader, int], Table],
+    shown: Callable[[Any, list[Answer]], Any],
+) -> Response:
+    """Answer many records: `table_of` finds them in the body's JSON, `shown` gives the answers its shape."""
+    body, media = await read(request, environment.max_body_bytes), media_type(request)
+
+    def work() -> tuple[Any, list[Answered]]:
+        content = json_of(media, body)
+        table = table_of(content, service.models.champion.predictor.reader, environment.max_rows)
+        answers, notes = service.many(table, request_id(request))
+        served_by(request, answers[0]["model_version"])
+        return shown(content, answers), notes
+
+    content, notes = await soon(service, body, work)
+    await service.note(notes)
+    return json_response(content)
 
 
 def by_name(answers: Sequence[Answer]) -> dict[str, list[Any]]:

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -115,14 +116,14 @@ class Service:
     ) -> None:
         """`secret` is the key under which ids are hashed for the log; without it none is kept."""
         self.models, self.log, self.metrics, self.executor = models, log, metrics, executor
-        self.secret, self.raw = secret, raw
+        self._answered = partial(Answered, secret=secret, raw=raw)
         self._shadows: set[asyncio.Task[None]] = set()
 
     def read(self, raw: Raw) -> tuple[Record, list[Finding]]:
         """One record, typed, with what is only warned of. Raises Problem, 422."""
         record, findings = self.models.champion.predictor.reader.one(raw)
         if findings:
-            refuse(findings, lambda row, name: (name,))
+            refuse(findings, alone)
         return record, findings
 
     async def one(self, record: Record, findings: Sequence[Finding], request_id: str) -> Answer:
@@ -132,7 +133,7 @@ class Service:
         scored = await scorer.score(record)
         [answer] = scorer.predictor.named([scored.answer], [record])
         if findings:
-            answer["warnings"] = errors(findings, lambda row, name: (name,))
+            answer["warnings"] = errors(findings, alone)
         await self.note([self._answered(scorer.predictor, role, record, False, [answer], scored.embedding)])
         return answer
 
@@ -166,14 +167,11 @@ class Service:
             rows.setdefault(self.models.choose(key), []).append(row)
         return dict(rows)
 
-    async def note(self, notes: Iterable[Answered]) -> None:
+    async def note(self, notes: Sequence[Answered]) -> None:
         """Log what was answered, and let a shadow answer it too. Raises Problem, 503, when it cannot be logged."""
-        notes = list(notes)
         written = [asyncio.wrap_future(future) for answered in notes if (future := self.log.append(answered))]
         try:
-            await asyncio.gather(
-                *written
-            )  # nothing, unless the policy is that rows are on disk before the answer is out
+            await asyncio.gather(*written)  # of nothing, unless rows must be on disk before the answer is out
         except LogUnavailable as error:
             raise Problem(503, TITLES[503], str(error), headers=RETRY) from None
         for answered in notes:
@@ -201,16 +199,10 @@ class Service:
         ]
         self.log.append(self._answered(shadow, "shadow", answered.asked, answered.several, named, embedding))
 
-    def _answered(
-        self,
-        predictor: Predictor,
-        role: Role,
-        asked: Mapping[str, Any],
-        several: bool,
-        answers: Sequence[Answer],
-        embedding: np.ndarray,
-    ) -> Answered:
-        return Answered(predictor, role, asked, several, answers, embedding, self.secret, self.raw)
+
+def alone(row: int | None, name: str) -> tuple[str]:
+    """The place of a field in a body that is one record."""
+    return (name,)
 
 
 def by_row(findings: Sequence[Finding], rows: int) -> dict[int, list[Finding]]:
