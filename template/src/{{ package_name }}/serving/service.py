@@ -69,26 +69,25 @@ class Answered:
         for predictor, members in alone.items():  # described together, which takes half the time
             columns = {name: [one.asked[name] for one in members] for name in predictor.contract.features}
             described = _described(predictor, columns, np.concatenate([one.embedding for one in members]))
-            rows |= {one: one._rows([record]) for one, record in zip(members, described, strict=True)}
-        return [rows.get(one) or one._rows(_described(one.predictor, one.asked, one.embedding)) for one in answered]
+            rows |= {one: [one._row(0, moment(one.at), record)] for one, record in zip(members, described, strict=True)}
+        return [rows.get(one) or one._rows() for one in answered]
 
-    def _rows(self, described: Iterable[dict[str, Any]]) -> list[Row]:
-        at, version = moment(self.at), self.predictor.version
-        return [
-            Row(
-                prediction_id,
-                self.role,
-                at,
-                version,
-                _json(record),
-                _json(answer),
-                self._subject(number) if self.secret else None,
-                _json(to_raw(self.predictor.contract, self._record(number))) if self.raw else None,
-            )
-            for number, (prediction_id, record, answer) in enumerate(
-                zip(self.ids, described, self.answers, strict=True)
-            )
-        ]
+    def _rows(self) -> list[Row]:
+        at, described = moment(self.at), _described(self.predictor, self.asked, self.embedding)
+        return [self._row(number, at, record) for number, record in enumerate(described)]
+
+    def _row(self, number: int, at: str, described: dict[str, Any]) -> Row:
+        predictor = self.predictor
+        return Row(
+            self.ids[number],
+            self.role,
+            at,
+            predictor.version,
+            _json(described),
+            _json(self.answers[number]),
+            self._subject(number) if self.secret else None,
+            _json(to_raw(predictor.contract, self._record(number))) if self.raw else None,
+        )
 
     def _subject(self, row: int) -> str | None:
         key = self.predictor.key({name: self._column(name)[row] for name in self.predictor.ids})
