@@ -21,7 +21,7 @@ from typing import Any
 import psycopg
 import pytest
 from conftest import UNTOUCHED, Render, environment, run
-from postgresql import PostgreSQL
+from postgresql import PostgreSQL, select
 from service import Service, post
 from test_pipeline import rows_of
 
@@ -100,14 +100,6 @@ def row(at: float | None = None, **values: Any) -> dict[str, Any]:
     moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + ".000+00:00"
     filled = {"prediction_id": uuid.uuid4().hex, "role": "champion", "predicted_at": moment, "model_version": "v"}
     return filled | {"record": "{}", "answer": "{}", "subject": None, "raw": None} | values
-
-
-def select(url: str, query: str) -> list[tuple[Any, ...]]:
-    if "://" in url:
-        with psycopg.connect(url.replace("+psycopg", "")) as connection:
-            return connection.execute(query).fetchall()
-    with sqlite3.connect(url) as connection:
-        return connection.execute(query).fetchall()
 
 
 def ids(url: str) -> set[str]:
