@@ -62,7 +62,7 @@ def peers(folder: Path) -> list[Peer]:
     return [
         Peer("this service", SERVICE, batch=columnar, batch_path="/predict/batch"),
         Peer("FastAPI, a constant", [sys.executable, str(HERE / "constant.py"), "{port}"]),
-        Peer("FastAPI + pandas + scikit-learn", NAIVE, batch=columnar, batch_path="/predict/batch"),
+        Peer("FastAPI + pandas + scikit-learn", NAIVE, batch=columnar, batch_path="/predict/columns"),
         Peer(
             "mlflow models serve",
             [*serve, "--model-uri", str(folder / "model"), "--port", "{port}"],

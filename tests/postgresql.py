@@ -4,12 +4,13 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import psycopg
 
@@ -95,3 +96,12 @@ class PostgreSQL:
         # setpriv replaces itself by the program, so that its process can be signalled
         switch = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"] if os.geteuid() == 0 else []
         return [*switch, str(binaries() / program)]
+
+
+def select(url: str, query: str) -> list[tuple[Any, ...]]:
+    """Rows of a query, of a PostgreSQL database by its URL or of a SQLite file by its path."""
+    if "://" in url:
+        with psycopg.connect(url.replace("+psycopg", "")) as connection:
+            return connection.execute(query).fetchall()
+    with sqlite3.connect(url) as connection:
+        return connection.execute(query).fetchall()

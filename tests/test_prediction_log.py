@@ -21,7 +21,7 @@ from typing import Any
 import psycopg
 import pytest
 from conftest import UNTOUCHED, Render, environment, run
-from postgresql import PostgreSQL
+from postgresql import PostgreSQL, select
 from service import Service, post
 from test_pipeline import rows_of
 
@@ -43,8 +43,10 @@ class Answered(list):
     """Rows that need no describing."""
 
     @staticmethod
-    def rows(answered: Sequence["Answered"]) -> list[list[dict[str, Any]]]:
-        return [list(one) for one in answered]
+    def rows(answered: Sequence["Answered"]) -> list[list[Any]]:
+        from logging_model.serving.database import Row  # there is no such package before a test has rendered it
+
+        return [[Row(**row) for row in one] for one in answered]
 
 
 @pytest.fixture(scope="session")
@@ -98,14 +100,6 @@ def row(at: float | None = None, **values: Any) -> dict[str, Any]:
     moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + ".000+00:00"
     filled = {"prediction_id": uuid.uuid4().hex, "role": "champion", "predicted_at": moment, "model_version": "v"}
     return filled | {"record": "{}", "answer": "{}", "subject": None, "raw": None} | values
-
-
-def select(url: str, query: str) -> list[tuple[Any, ...]]:
-    if "://" in url:
-        with psycopg.connect(url.replace("+psycopg", "")) as connection:
-            return connection.execute(query).fetchall()
-    with sqlite3.connect(url) as connection:
-        return connection.execute(query).fetchall()
 
 
 def ids(url: str) -> set[str]:
@@ -271,7 +265,7 @@ def test_a_row_that_is_refused_takes_no_other_with_it(
 def test_an_answer_that_cannot_be_described_stops_nothing(code: SimpleNamespace, url: str) -> None:
     class Broken(Answered):
         @staticmethod
-        def rows(answered: Sequence["Answered"]) -> list[list[dict[str, Any]]]:
+        def rows(answered: Sequence["Answered"]) -> list[list[Any]]:
             raise RuntimeError("planted")
 
     log, good = code.log.PredictionLog(url), row()
@@ -484,11 +478,11 @@ def test_closing_takes_bounded_time(code: SimpleNamespace, server: PostgreSQL, m
 FULL_DISK = """
 import resource, sys, time, uuid
 from logging_model.serving import prediction_log
-from logging_model.serving.database import moment
+from logging_model.serving.database import Row, moment
 
 class Answered(list):
     @staticmethod
-    def rows(answered): return [list(one) for one in answered]
+    def rows(answered): return [[Row(**row) for row in one] for one in answered]
 
 def row():
     filled = dict(prediction_id=uuid.uuid4().hex, role="champion", predicted_at=moment(), model_version="v")

@@ -1,6 +1,7 @@
 """A service under mixed load for a while: its memory and its descriptors stay, no request fails, no row is missing.
 
-Twenty seconds with every other test, ten minutes with `make test-long`; SOAK_S is another length of the long form.
+Twenty seconds with every other test, ten minutes with `make test-long` on each kind of log; SOAK_S is another length
+of the long form.
 """
 
 import asyncio
@@ -8,17 +9,16 @@ import json
 import os
 import random
 import re
-import sqlite3
 import time
 from collections import Counter, deque
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import linear_regression
 from typing import Any, NamedTuple
 
 import pytest
 from conftest import Render
+from postgresql import PostgreSQL, select
 from service import PATIENCE_S, Process
 
 CONNECTIONS = 4
@@ -109,12 +109,30 @@ async def exchange(
     return int(answered[9:12]), await reader.readexactly(int(length[1]))
 
 
-@pytest.mark.parametrize("form", ["short", pytest.param("long", marks=pytest.mark.long)])
-def test_a_service_that_runs_on_does_not_grow(trained: Render, tmp_path: Path, form: str) -> None:
+@pytest.fixture
+def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path | str]:
+    """Where the service logs: a SQLite file, or a database of a PostgreSQL server."""
+    if request.param == "sqlite":
+        yield tmp_path / "log.db"
+        return
+    with PostgreSQL() as server:
+        yield server.create("soak")
+
+
+@pytest.mark.parametrize(
+    ("form", "log", "policy"),
+    [
+        ("short", "sqlite", "drop"),
+        pytest.param("long", "sqlite", "drop", marks=pytest.mark.long),
+        pytest.param("long", "postgresql", "block", marks=pytest.mark.long),
+    ],
+    indirect=["log"],
+)
+def test_a_service_that_runs_on_does_not_grow(trained: Render, log: Path | str, form: str, policy: str) -> None:
     seconds = float(os.environ.get("SOAK_S", "600")) if form == "long" else 20
-    project, log = trained(), tmp_path / "log.db"
+    project = trained()
     record = json.loads((project / "artifacts/bundle/bundle.json").read_text())["golden"][0]["record"]
-    with Process(project, log, ACCESS_LOG="errors") as service:
+    with Process(project, log, ACCESS_LOG="errors", PREDICTION_LOG_POLICY=policy) as service:
         soak = Soak(service, record)
         asyncio.run(soak.run(seconds))
         assert service.leave() == 0
@@ -132,6 +150,5 @@ def test_a_service_that_runs_on_does_not_grow(trained: Render, tmp_path: Path, f
     assert slope < MOST[form]
     assert max(descriptors) - min(descriptors) <= 2 * CONNECTIONS
     assert max(descriptors[-10:]) <= max(descriptors[:10]) + CONNECTIONS
-    with closing(sqlite3.connect(log)) as connection:
-        rows = [row[0] for row in connection.execute("SELECT prediction_id FROM predictions")]
+    rows = [row[0] for row in select(str(log), "SELECT prediction_id FROM predictions")]
     assert len(rows) == len(soak.acknowledged) and set(rows) == soak.acknowledged

@@ -12,6 +12,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from .contract import NUMERIC, Column, Contract, ContractError, Rule
@@ -175,6 +176,7 @@ def _beyond(low: float | str | None, high: float | str | None, value: Any) -> st
     return None
 
 
+@lru_cache
 def as_bound(bound: float | str) -> Any:
     """A bound as values compare with it: a number, or a date of the contract's text."""
     return _naive_utc(datetime.fromisoformat(bound)) if isinstance(bound, str) else bound
@@ -188,7 +190,8 @@ def ineligible(rules: Iterable[Rule], record: Mapping[str, Value]) -> str | None
     """The reason why a typed record is out of scope, or None when it is in scope."""
     for rule in rules:
         value = record.get(rule.column)
-        if value is None or (rule.allowed and _text(value) not in rule.allowed) or _beyond(rule.min, rule.max, value):
+        allowed = not rule.allowed or value in rule.allowed or _text(value) in rule.allowed
+        if value is None or not allowed or _beyond(rule.min, rule.max, value):
             return f"{rule.reason} ({rule.column} is {'missing' if value is None else _shown(value)})"
     return None
 

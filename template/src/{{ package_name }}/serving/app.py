@@ -10,7 +10,7 @@ from fastapi_offline import FastAPIOffline
 
 from ..settings import Environment
 from .admin import add_reload
-from .body import bare_media, fields_of, media_type, read, table_of
+from .body import bare_media, media_type, read, table_of
 from .edge import surround
 from .explain import add_explain
 from .feedback import add_feedback
@@ -21,7 +21,7 @@ from .openapi import answer_model, answers_model, batch_body, record_body
 from .prediction_log import PredictionLog
 from .predictor import Answer
 from .problems import install, responses
-from .routes import add_post, answer_many, by_name, json_response, request_id, served_by, soon
+from .routes import JsonResponse, add_post, answer_many, by_name, request_id, served_by, soon
 from .service import Service
 from .state import Lifecycle, add_state
 
@@ -82,10 +82,10 @@ def _add_predict(app: FastAPI, service: Service, environment: Environment) -> No
     async def predict(request: Request) -> Response:
         """Predict one record, given as the source has it."""
         body, media = await read(request, environment.max_body_bytes), media_type(request)
-        record, findings = await soon(service, body, lambda: service.read(fields_of(media, body, bare)))
+        record, findings = await soon(service, body, lambda: service.read(media, body, bare))
         answer = await service.one(record, findings, request_id(request))
         served_by(request, answer["model_version"])
-        return json_response(answer)
+        return JsonResponse(answer)
 
     async def predict_batch(request: Request) -> Response:
         """Predict many records, given as a list or by column: all of them, or none when one is refused."""

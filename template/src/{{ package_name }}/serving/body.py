@@ -7,7 +7,7 @@ from fastapi import Request
 from pydantic_core import from_json
 
 from ..modality import MEDIA_TYPES
-from ..reader import ABSENT, Finding, Reader
+from ..reader import Finding, Reader
 from .problems import TITLES, FieldError, Problem, not_json, pointer_to, unfit
 
 JSON = "application/json"
@@ -88,7 +88,7 @@ def _records(records: Any, reader: Reader, most: int) -> Table:
     for row, record in enumerate(records):
         if not expect(record, dict, ("records", row)).keys() <= reader.known:
             findings += reader.unknown(record, row)
-    columns = {field.name: [record.get(field.name, ABSENT) for record in records] for field in reader.fields}
+    columns = {field.name: [record.get(field.name, field.absent) for record in records] for field in reader.fields}
     return Table(columns, len(records), lambda row, name: ("records", *(() if row is None else (row,)), name), findings)
 
 

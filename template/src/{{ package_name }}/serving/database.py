@@ -4,8 +4,9 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -20,7 +21,20 @@ LOCK = 7_316_253_902  # PostgreSQL's advisory locks are numbers; this one means:
 CONNECT_S, STATEMENT_S = 3, 5
 
 Result = TypeVar("Result")
-Row = Mapping[str, Any]
+
+
+class Row(NamedTuple):
+    """A row of `predictions`, its columns in their order."""
+
+    prediction_id: str
+    role: str
+    predicted_at: str
+    model_version: str
+    record: str
+    answer: str
+    subject: str | None = None
+    raw: str | None = None
+
 
 # ISO 8601 in UTC with milliseconds, a form that sorts as text; PostgreSQL reads it as what it is.
 MOMENT = sa.DateTime(timezone=True).with_variant(sa.String(), "sqlite")
@@ -53,7 +67,8 @@ feedback = sa.Table(
 INSERT_POSTGRESQL = (
     "INSERT INTO predictions SELECT * FROM json_populate_recordset(NULL::predictions, %s::json) ON CONFLICT DO NOTHING"
 )
-INSERT_SQLITE = sqlite.insert(predictions).on_conflict_do_nothing()
+INSERT_SQLITE = f"INSERT INTO predictions ({', '.join(Row._fields)}) VALUES {{}} ON CONFLICT DO NOTHING"
+TOGETHER = 50  # rows a statement in SQLite: for each statement, another thread may take Python's lock away
 
 
 def moment(at: float | None = None) -> str:
@@ -127,18 +142,22 @@ def transact(engine: Engine, work: Callable[[Connection], Result]) -> Result:
 
 
 def insert(connection: Connection, rows: Sequence[Row]) -> None:
-    """Rows of `predictions`, with every column; those that are there already are left alone."""
+    """Rows of `predictions`; those that are there already are left alone."""
     if connection.dialect.name == "sqlite":
-        connection.execute(INSERT_SQLITE, rows)
+        for start in range(0, len(rows), TOGETHER):
+            part = rows[start : start + TOGETHER]
+            values = ", ".join([f"({', '.join('?' * len(Row._fields))})"] * len(part))
+            connection.exec_driver_sql(INSERT_SQLITE.format(values), tuple(chain.from_iterable(part)))
     else:
-        connection.exec_driver_sql(INSERT_POSTGRESQL, (json.dumps(rows, ensure_ascii=False),))
+        content = json.dumps([row._asdict() for row in rows], ensure_ascii=False)
+        connection.exec_driver_sql(INSERT_POSTGRESQL, (content,))
 
 
 def probe(connection: Connection) -> None:
     """Raises DBAPIError, now or when it is committed, unless rows can be written."""
-    nobody: Row = dict.fromkeys(predictions.c.keys(), "") | {"prediction_id": "0" * 32, "predicted_at": moment()}
+    nobody = Row("0" * 32, "", moment(), "", "", "")
     insert(connection, [nobody])
-    connection.execute(predictions.delete().where(predictions.c.prediction_id == nobody["prediction_id"]))
+    connection.execute(predictions.delete().where(predictions.c.prediction_id == nobody.prediction_id))
 
 
 def ping(connection: Connection) -> None:

@@ -73,14 +73,9 @@ def surround(app: FastAPI, environment: Environment, lifecycle: Lifecycle, metri
     """Put the layer around an application. Raises KeyringError when keys are required and there is none."""
     keys, admin = keyrings(environment)
     direct = {route.path: route for route in app.routes if isinstance(route, PlainRoute) and not route.param_convertors}
-    build = app.build_middleware_stack
-
-    def surrounded() -> ASGIApp:
-        inner = build()
-        assert isinstance(inner, ServerErrorMiddleware)  # whose place is taken here
-        return Edge(inner.app, direct, environment, lifecycle, metrics, keys, admin)
-
-    app.build_middleware_stack = surrounded  # type: ignore[method-assign]
+    inner = app.build_middleware_stack()
+    assert isinstance(inner, ServerErrorMiddleware)  # whose place is taken here
+    app.middleware_stack = Edge(app, inner.app, direct, environment, lifecycle, metrics, keys, admin)
     declare(app, lambda path: path.startswith(ADMIN) or (keys is not None and not is_open(path)))
 
 
@@ -124,12 +119,14 @@ class Exchange:
 class Edge:
     """The ASGI layer. `keys` of None lets everybody in; without `admin` keys the routes under /admin do not exist.
 
-    Routes in `direct` are called by their path, past FastAPI's own layers, which cost as much as a prediction.
+    A server may call it in the application's place, whose own first step is then left out. Routes in `direct` are
+    called by their path, past FastAPI's own layers, which cost as much as a prediction.
     """
 
     def __init__(
         self,
-        app: ASGIApp,
+        app: FastAPI,
+        inner: ASGIApp,
         direct: Mapping[str, PlainRoute],
         environment: Environment,
         lifecycle: Lifecycle,
@@ -137,7 +134,7 @@ class Edge:
         keys: Keyring | None,
         admin: Keyring,
     ) -> None:
-        self.app, self.direct, self.lifecycle, self.metrics = app, direct, lifecycle, metrics
+        self.app, self.inner, self.direct, self.lifecycle, self.metrics = app, inner, direct, lifecycle, metrics
         self._keys, self._admin = keys, admin
         self.in_flight, self._max_in_flight = 0, environment.max_in_flight
         self._held, self._max_held, self._max_body = 0, environment.max_bodies_bytes, environment.max_body_bytes
@@ -152,8 +149,9 @@ class Edge:
         self._kinds: dict[tuple[str, str, int], tuple[Callable[[float], None], str]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self.app
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
+            await self.inner(scope, receive, send)
             return
         path, headers, state = scope["path"], dict(scope["headers"]), scope.setdefault("state", {})
         ahead = self.lifecycle.begin(state)
@@ -209,7 +207,7 @@ class Edge:
                 scope["route"] = route
                 await route.handle(scope, receive, exchange.send)
             else:
-                await self.app(scope, receive, exchange.send)
+                await self.inner(scope, receive, exchange.send)
         except CancelledError:
             if exchange.status or exchange.refusal is None:
                 raise

@@ -23,10 +23,10 @@ from ..bundle import Bundle
 from ..modality import Part, Record
 from ..settings import Environment
 from ..task import Answer
-from .body import bare_media, fields_of, media_type, read
+from .body import bare_media, media_type, read
 from .openapi import record_body
 from .problems import responses
-from .routes import add_post, apart, json_response, served_by
+from .routes import JsonResponse, add_post, apart, served_by
 from .service import Service
 
 
@@ -76,12 +76,12 @@ def add_explain(app: FastAPI, service: Service, environment: Environment) -> Non
         body, media = await read(request, environment.max_body_bytes), media_type(request)
 
         def work() -> dict[str, Any]:
-            record, _ = service.read(fields_of(media, body, bare))
+            record, _ = service.read(media, body, bare)
             bundle = service.models.champion.predictor.bundle
             served_by(request, bundle.manifest.model_version)
             return explain(bundle, record)
 
-        return json_response(await apart(service, work))
+        return JsonResponse(await apart(service, work))
 
     documented: dict[str, Any] = {"responses": responses(400, 408, 413, 415, 422, 503), "tags": ["predict"]}
     body = record_body(predictor, tuple(bare))

@@ -259,7 +259,7 @@ class PredictionLog:
             if not _is_about_content(error):
                 raise
             if len(rows) == 1:
-                log.error("prediction %s could not be logged: %s", rows[0].get("prediction_id"), _reason(error))
+                log.error("prediction %s could not be logged: %s", rows[0].prediction_id, _reason(error))
             return False
         return True
 

@@ -45,19 +45,10 @@ class Predictor:
         """Typed columns of n records -> what `predict` gives."""
         return self._answer(self.bundle.encoder.encode(columns))
 
-    def named(self, answers: Sequence[Answer], records: Sequence[Record]) -> list[Answer]:
-        """Answers with the ids of their records, and with what tells one prediction from all others."""
-        now = f"{time.time_ns() // 1_000_000:012x}"  # first, because indexes like ids in order of time
-        drawn = os.urandom(10 * len(answers)).hex()
-        return [
-            {
-                **{name: record[name] for name in self.ids},
-                **answer,
-                "prediction_id": now + drawn[20 * row : 20 * row + 20],
-                "model_version": self.version,
-            }
-            for row, (answer, record) in enumerate(zip(answers, records, strict=True))
-        ]
+    def named(self, answer: Answer, record: Record, prediction_id: str) -> Answer:
+        """An answer with the ids of its record, and with what tells this prediction from all others."""
+        given = {name: record[name] for name in self.ids}
+        return {**given, **answer, "prediction_id": prediction_id, "model_version": self.version}
 
     def key(self, record: Mapping[str, Value]) -> str:
         """What tells whose record it is: its ids, or nothing."""
@@ -86,3 +77,10 @@ class Predictor:
                     f"bundle {self.bundle.path}: scores {found.tolist()} where training got {golden.scores}: "
                     "this machine's libraries do not reproduce the model"
                 )
+
+
+def prediction_ids(count: int) -> list[str]:
+    """New ids, 32 hexadecimal digits each: no two are alike, whoever draws them."""
+    now = f"{time.time_ns() // 1_000_000:012x}"  # first, because indexes like ids in order of time
+    drawn = os.urandom(10 * count).hex()
+    return [now + drawn[start : start + 20] for start in range(0, 20 * count, 20)]

@@ -15,20 +15,20 @@ from typing import Any
 import numpy as np
 from pydantic_core import to_json
 
-from ..reader import Finding, Raw, refused
+from ..modality import Columns
+from ..reader import Finding, refused
 from ..records import Value, pseudonym, to_raw
-from .body import Place, Table
+from .body import JSON, Place, Table, fields_of
 from .database import Row, moment
 from .metrics import Metrics
 from .models import Choice, Models, Role
 from .prediction_log import LogUnavailable, PredictionLog
-from .predictor import Answer, Predictor, Record
+from .predictor import Answer, Predictor, Record, prediction_ids
 from .problems import RETRY, SHOWN, TITLES, FieldError, Problem, pointer_to, shortened, unfit
 
 log = logging.getLogger(__name__)
 
 SHADOWS = 100  # requests that a shadow may be behind
-NOT_LOGGED = ("prediction_id", "model_version", "warnings")  # in `answer`: they have columns of their own, or none
 
 
 class Answered:
@@ -37,7 +37,7 @@ class Answered:
     `asked` is one typed record, or typed columns of several: to keep one as columns would cost a list for each of them.
     """
 
-    __slots__ = ("answers", "asked", "at", "embedding", "predictor", "raw", "role", "secret", "several")
+    __slots__ = ("answers", "asked", "at", "embedding", "ids", "predictor", "raw", "role", "secret", "several")
 
     def __init__(
         self,
@@ -46,12 +46,13 @@ class Answered:
         asked: Mapping[str, Any],
         several: bool,
         answers: Sequence[Answer],
+        ids: Sequence[str],
         embedding: np.ndarray,
         secret: str,
         raw: bool,
     ) -> None:
         self.predictor, self.role, self.asked, self.several = predictor, role, asked, several
-        self.answers, self.embedding, self.secret, self.raw = answers, embedding, secret, raw
+        self.answers, self.ids, self.embedding, self.secret, self.raw = answers, ids, embedding, secret, raw
         self.at = time.time()
 
     def __len__(self) -> int:
@@ -60,43 +61,40 @@ class Answered:
     @staticmethod
     def rows(answered: Sequence["Answered"]) -> list[list[Row]]:
         """A row of the table `predictions` for each answer: no ids and no personal data but as a keyed hash."""
-        by_model: dict[Predictor, list[Answered]] = {}
+        alone: dict[Predictor, list[Answered]] = {}
         for one in answered:
-            by_model.setdefault(one.predictor, []).append(one)
-        rows = {}
-        for predictor, members in by_model.items():
-            columns = {
-                name: [value for one in members for value in (one.asked[name] if one.several else (one.asked[name],))]
-                for name in predictor.contract.features
-            }
-            described = predictor.bundle.describe(columns, np.concatenate([one.embedding for one in members]))
-            values = zip(*described.values(), strict=True)
-            for one in members:
-                rows[one] = one._rows(dict(zip(described, next(values), strict=True)) for _ in one.answers)
-        return [rows[one] for one in answered]
+            if not one.several:
+                alone.setdefault(one.predictor, []).append(one)
+        rows: dict[Answered, list[Row]] = {}
+        for predictor, members in alone.items():  # described together, which takes half the time
+            columns = {name: [one.asked[name] for one in members] for name in predictor.contract.features}
+            described = _described(predictor, columns, np.concatenate([one.embedding for one in members]))
+            rows |= {one: [one._row(0, moment(one.at), record)] for one, record in zip(members, described, strict=True)}
+        return [rows.get(one) or one._rows() for one in answered]
 
-    def _rows(self, described: Iterable[dict[str, Any]]) -> list[Row]:
+    def _rows(self) -> list[Row]:
+        at, described = moment(self.at), _described(self.predictor, self.asked, self.embedding)
+        return [self._row(number, at, record) for number, record in enumerate(described)]
+
+    def _row(self, number: int, at: str, described: dict[str, Any]) -> Row:
         predictor = self.predictor
-        fixed = {"role": self.role, "predicted_at": moment(self.at), "model_version": predictor.version}
-        left_out = {*predictor.ids, *NOT_LOGGED}
-        rows: list[Row] = []
-        for number, (answer, record) in enumerate(zip(self.answers, described, strict=True)):
-            key = predictor.key(answer) if self.secret else ""
-            rows.append(
-                {
-                    "prediction_id": answer["prediction_id"],
-                    **fixed,
-                    "record": _json(record),
-                    "answer": _json({name: value for name, value in answer.items() if name not in left_out}),
-                    "subject": pseudonym(key, self.secret) if key else None,
-                    "raw": _json(self._raw(number)) if self.raw else None,
-                }
-            )
-        return rows
+        return Row(
+            self.ids[number],
+            self.role,
+            at,
+            predictor.version,
+            _json(described),
+            _json(self.answers[number]),
+            self._subject(number) if self.secret else None,
+            _json(to_raw(predictor.contract, self._record(number))) if self.raw else None,
+        )
 
-    def _raw(self, row: int) -> dict[str, Any]:
-        contract = self.predictor.contract
-        return to_raw(contract, {name: self._column(name)[row] for name in contract.features})
+    def _subject(self, row: int) -> str | None:
+        key = self.predictor.key({name: self._column(name)[row] for name in self.predictor.ids})
+        return pseudonym(key, self.secret) if key else None
+
+    def _record(self, row: int) -> dict[str, Value]:
+        return {name: self._column(name)[row] for name in self.predictor.contract.features}
 
     def _column(self, name: str) -> Sequence[Value]:
         return self.asked[name] if self.several else (self.asked[name],)
@@ -119,9 +117,12 @@ class Service:
         self._answered = partial(Answered, secret=secret, raw=raw)
         self._shadows: set[asyncio.Task[None]] = set()
 
-    def read(self, raw: Raw) -> tuple[Record, list[Finding]]:
-        """One record, typed, with what is only warned of. Raises Problem, 422."""
-        record, findings = self.models.champion.predictor.reader.one(raw)
+    def read(self, media: str, body: bytes, bare: Mapping[str, str]) -> tuple[Record, list[Finding]]:
+        """One record of a body, typed, with what is only warned of; `bare` as in `fields_of`. Raises Problem."""
+        reader = self.models.champion.predictor.reader
+        if media == JSON and (plain := reader.plain(body)) is not None:
+            return plain, []
+        record, findings = reader.one(fields_of(media, body, bare))
         if findings:
             refuse(findings, alone)
         return record, findings
@@ -131,10 +132,11 @@ class Service:
         key = self.models.champion.predictor.key(record) if self.models.splits else ""
         scorer, role = self.models.choose(key or request_id)
         scored = await scorer.score(record)
-        [answer] = scorer.predictor.named([scored.answer], [record])
+        ids = prediction_ids(1)
+        answer = scorer.predictor.named(scored.answer, record, ids[0])
         if findings:
             answer["warnings"] = errors(findings, alone)
-        await self.note([self._answered(scorer.predictor, role, record, False, [answer], scored.embedding)])
+        await self.note([self._answered(scorer.predictor, role, record, False, [scored.answer], ids, scored.embedding)])
         return answer
 
     def many(self, table: Table, request_id: str) -> tuple[list[Answer], list[Answered]]:
@@ -145,14 +147,14 @@ class Service:
         refuse(findings, table.place)
         records = [{name: columns[name][row] for name in served.ids} for row in range(table.rows)]
         answers: list[Answer] = [{}] * table.rows
-        notes = []
+        ids, notes = prediction_ids(table.rows), []
         for (scorer, role), rows in self._choices(records, request_id).items():
             part = columns if len(rows) == table.rows else _rows_of(columns, rows)
             scored, embedding = scorer.predictor.predict_columns(part)
-            named = scorer.predictor.named(scored, [records[row] for row in rows])
-            for row, answer in zip(rows, named, strict=True):
-                answers[row] = answer
-            notes.append(self._answered(scorer.predictor, role, part, True, named, embedding))
+            for row, answer in zip(rows, scored, strict=True):
+                answers[row] = scorer.predictor.named(answer, records[row], ids[row])
+            part_ids = [ids[row] for row in rows]
+            notes.append(self._answered(scorer.predictor, role, part, True, scored, part_ids, embedding))
         for row, warned in by_row(findings, table.rows).items():
             answers[row]["warnings"] = errors(warned, table.place)
         return answers, notes
@@ -171,7 +173,8 @@ class Service:
         """Log what was answered, and let a shadow answer it too. Raises Problem, 503, when it cannot be logged."""
         written = [asyncio.wrap_future(future) for answered in notes if (future := self.log.append(answered))]
         try:
-            await asyncio.gather(*written)  # of nothing, unless rows must be on disk before the answer is out
+            if written:  # rows must be on disk before the answer is out
+                await asyncio.gather(*written)
         except LogUnavailable as error:
             raise Problem(503, TITLES[503], str(error), headers=RETRY) from None
         for answered in notes:
@@ -193,11 +196,8 @@ class Service:
         except Exception:  # nobody waits for it
             log.exception("the shadow %s failed", shadow.version)
             return
-        named = [
-            {**{name: given[name] for name in shadow.ids}, **answer, "prediction_id": given["prediction_id"]}
-            for answer, given in zip(scored, answered.answers, strict=True)
-        ]
-        self.log.append(self._answered(shadow, "shadow", answered.asked, answered.several, named, embedding))
+        asked, several = answered.asked, answered.several
+        self.log.append(self._answered(shadow, "shadow", asked, several, scored, answered.ids, embedding))
 
 
 def alone(row: int | None, name: str) -> tuple[str]:
@@ -226,6 +226,13 @@ def errors(findings: Iterable[Finding], place: Place) -> list[dict[str, str]]:
         {"pointer": pointer_to(place(found.row, found.field)), "detail": shortened(found.detail), "kind": found.kind}
         for found in islice(findings, SHOWN)
     ]
+
+
+def _described(predictor: Predictor, columns: Columns, embedding: np.ndarray) -> Iterable[dict[str, Any]]:
+    """What drift looks at of each record."""
+    described = predictor.bundle.describe(columns, embedding)
+    names = list(described)
+    return (dict(zip(names, values, strict=True)) for values in zip(*described.values(), strict=True))
 
 
 def _rows_of(columns: Mapping[str, Sequence[Value]], rows: Sequence[int]) -> dict[str, list[Value]]:

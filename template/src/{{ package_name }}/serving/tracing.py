@@ -11,9 +11,15 @@ ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
 def traced(app: FastAPI) -> ASGIApp:
-    """The application, with a span for each request where an endpoint is set; raises UserError when it cannot be."""
+    """The application's outermost layer, with a span for each request where an endpoint is set.
+
+    Raises:
+        UserError: there cannot be spans.
+    """
+    layer = app.middleware_stack
+    assert layer is not None  # see `edge`
     if not os.environ.get(ENDPOINT):
-        return app
+        return layer
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
@@ -25,5 +31,5 @@ def traced(app: FastAPI) -> ASGIApp:
     provider = TracerProvider()  # it sends what is left when the process ends
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return OpenTelemetryMiddleware(
-        app, excluded_urls="/health,/metrics", tracer_provider=provider, exclude_spans=["receive", "send"]
+        layer, excluded_urls="/health,/metrics", tracer_provider=provider, exclude_spans=["receive", "send"]
     )

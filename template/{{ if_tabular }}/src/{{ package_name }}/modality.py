@@ -7,9 +7,9 @@ float32, so that training and serving see the same bits. It needs NumPy alone, a
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
-from functools import cached_property
-from itertools import accumulate
+from datetime import datetime, timedelta
+from functools import cached_property, lru_cache
+from itertools import groupby
 from statistics import median_low, mode
 from typing import Annotated, Any, Literal
 
@@ -22,7 +22,7 @@ Columns = Mapping[str, Any]  # column name -> list or array of typed values, Non
 Record = Mapping[str, Any]  # column name -> one typed value
 Inputs = dict[str, np.ndarray]  # graph input name -> array
 Reading = Callable[[Record], float]  # a quantity of one record
-Step = Callable[[Record, list[float]], None]  # writes what one encoding gives into its places of a row of zeros
+Step = Callable[[Record], Sequence[float]]  # what one encoding gives of one record
 Level = bool | int | float | str | None  # a value as JSON has it
 
 FEATURE_TYPES: tuple[Type, ...] = ("number", "integer", "category", "ordinal", "datetime", "boolean")
@@ -30,7 +30,8 @@ PARSERS: Mapping[Type, Callable[[Any], Any]] = {}  # no type beyond those that `
 MEDIA_TYPES: tuple[str, ...] = ()  # a request's body is always JSON
 
 NAN = float("nan")
-EPOCH = datetime(1970, 1, 1)
+EPOCH, MICROSECOND, NAT = datetime(1970, 1, 1), timedelta(microseconds=1), np.iinfo(np.int64).min
+OTHER = ""  # no level: an empty text is missing
 DAY_S = 86_400.0
 PERIODS = {"month": 12, "weekday": 7, "hour": 24}
 PLACES: dict[str, Callable[[datetime], int]] = {
@@ -241,21 +242,19 @@ class Numeric(State):
             indicator=gaps,
         )
 
-    def one(self, at: int) -> Step:
+    def one(self) -> Step:
         read, low, high, log = self.quantity.one(), self.low, self.high, self.log
-        fill, mean, scale, indicator = self.fill, self.mean, self.scale, self.indicator
+        mean, scale, there = self.mean, self.scale, (0.0,) * self.indicator
+        missing = ((self.fill - mean) / scale, 1.0)[: 1 + self.indicator]
 
-        def step(record: Record, row: list[float]) -> None:
+        def step(record: Record) -> Sequence[float]:
             value = read(record)
             if value != value:
-                value = fill
-                if indicator:
-                    row[at + 1] = 1.0
-            else:
-                value = low if value < low else high if value > high else value
-                if log:
-                    value = math.copysign(math.log1p(abs(value)), value)
-            row[at] = (value - mean) / scale
+                return missing
+            value = low if value < low else high if value > high else value
+            if log:
+                value = math.copysign(math.log1p(abs(value)), value)
+            return ((value - mean) / scale, *there)
 
         return step
 
@@ -299,17 +298,16 @@ class OneHot(State):
         shares = {level: counts[level] / len(values) for level in common[:FREQUENCY_LEVELS]} if crowded else {}
         return cls(column=column, levels=levels, shares=shares)
 
-    def one(self, at: int) -> Step:
-        column, shares, share_at = self.column, self.shares, at + len(self.names) - 1
-        other = at + len(self.levels)
-        places: dict[str | None, int] = {level: place for place, level in enumerate(self.levels, at)}
-        places[None] = other + 1
+    def one(self) -> Step:
+        column, shares, width = self.column, self.shares, len(self.levels) + 2
+        one_hot = np.eye(width).tolist()
+        rows: dict[str | None, list[float]] = dict(zip((*self.levels, OTHER, None), one_hot, strict=True))
+        other = rows.pop(OTHER)
 
-        def step(record: Record, row: list[float]) -> None:
+        def step(record: Record) -> Sequence[float]:
             value = record.get(column)
-            row[places.get(value, other)] = 1.0
-            if shares:
-                row[share_at] = shares.get(value, 0.0)  # type: ignore[arg-type]
+            row = rows.get(value, other)
+            return [*row, shares.get(value, 0.0)] if shares else row  # type: ignore[arg-type]
 
         return step
 
@@ -374,19 +372,18 @@ class Encoder(State):
 
     def encode_one(self, record: Record) -> Inputs:
         """One typed record -> {"features": float32 (1, width)}: what `encode` gives, in microseconds."""
-        row = self._zeros.copy()
+        row: list[float] = []
         for step in self._steps:
-            step(record, row)
+            row += step(record)
         return {"features": np.array([row], dtype=np.float32)}
 
     @cached_property
     def _steps(self) -> list[Step]:
-        widths = [len(encoding.names) for encoding in self.encodings]
-        return [encoding.one(at) for encoding, at in zip(self.encodings, accumulate(widths, initial=0), strict=False)]
-
-    @cached_property
-    def _zeros(self) -> list[float]:
-        return [0.0] * len(self.names)
+        steps = []
+        for date, encodings in groupby(self.encodings, _only_date):
+            each = [encoding.one() for encoding in encodings]
+            steps += [_remembered(date, each)] if date else each
+        return steps
 
     @cached_property
     def _dates(self) -> set[str]:
@@ -466,6 +463,23 @@ def _quantities(name: str, column: Column, columns: Columns, contract: Contract)
     return quantities + cycles
 
 
+def _only_date(encoding: Numeric | OneHot) -> str | None:
+    """The date that alone decides what an encoding gives, if one does."""
+    quantity = encoding.quantity if isinstance(encoding, Numeric) else None
+    alone = isinstance(quantity, Cycle) or (isinstance(quantity, Elapsed) and not quantity.until)
+    return quantity.column if quantity and alone else None
+
+
+def _remembered(column: str, steps: Sequence[Step]) -> Step:
+    """Several steps as one, which keeps what they give of the dates that come again and again."""
+
+    @lru_cache(1024)
+    def found(value: datetime | None) -> list[float]:
+        return [number for step in steps for number in step({column: value})]
+
+    return lambda record: found(record.get(column))
+
+
 def _listed(values: Any) -> list[Any]:
     return values.tolist() if isinstance(values, np.ndarray) else list(values)
 
@@ -475,6 +489,8 @@ def _days(value: datetime | None) -> float:
 
 
 def _dates(values: Any) -> np.ndarray:
+    if isinstance(values, list):  # of datetimes, which NumPy takes five times as long to read
+        values = [NAT if value is None else (value - EPOCH) // MICROSECOND for value in values]
     return np.asarray(values, dtype="datetime64[us]")
 
 
