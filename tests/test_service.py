@@ -117,10 +117,12 @@ def test_slow_clients_are_cut_off_while_others_are_served(
     assert re.search(r'connections_cut_total\{reason="Request timeout"\} \d+', metrics)
 
 
-def stalled(port: int, body: bytes, left: int) -> socket.socket:
+def stalled(port: int, path: bytes, body: bytes, left: int) -> socket.socket:
     """A connection whose request lacks so many bytes of its body."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
-    connection.sendall(START + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body))
+    connection.sendall(
+        START.replace(b"/predict", path) + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+    )
     connection.sendall(memoryview(body)[: len(body) - left])
     return connection
 
@@ -131,9 +133,9 @@ def status_of(connection: socket.socket) -> int:
 
 
 def test_bodies_that_stall_take_nobodys_place(project: Path, record: dict[str, Any], tmp_path: Path) -> None:
-    body = json.dumps(record).encode()
+    body = json.dumps({"records": [record] * 30}).encode()  # of so many, answers are computed without a pause
     with Process(project, tmp_path / "log.db", MAX_IN_FLIGHT="4") as service:
-        slow = [stalled(service.port, body, left) for left in (len(body), 5) for _ in range(20)]
+        slow = [stalled(service.port, b"/predict/batch", body, left) for left in (len(body), 5) for _ in range(20)]
         for _ in range(10):
             assert ask(service.port, "/predict", record)[0] == 200
             assert b"http_requests_in_flight 0.0" in ask(service.port, "/metrics")[2]
@@ -156,7 +158,9 @@ def test_large_bodies_are_held_up_to_a_limit(project: Path, record: dict[str, An
     with Process(project, tmp_path / "log.db", MAX_BODIES_BYTES=str(most)) as service:
         wait_for(lambda: ask(service.port, "/predict", record)[0] == 200)
         before, sent = service.memory, []
-        threads = [threading.Thread(target=lambda: sent.append(stalled(service.port, body, 1))) for _ in range(30)]
+        threads = [
+            threading.Thread(target=lambda: sent.append(stalled(service.port, b"/predict", body, 1))) for _ in range(30)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -170,7 +174,7 @@ def test_large_bodies_are_held_up_to_a_limit(project: Path, record: dict[str, An
             connection.sendall(body[-1:])
         assert Counter(map(status_of, sent)) == {200: 4, 503: 26}
         assert b"http_bodies_bytes 0.0" in ask(service.port, "/metrics")[2]
-        last = stalled(service.port, body, 0)
+        last = stalled(service.port, b"/predict", body, 0)
         assert status_of(last) == 200
 
 
