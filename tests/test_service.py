@@ -158,9 +158,8 @@ def test_large_bodies_are_held_up_to_a_limit(project: Path, record: dict[str, An
     with Process(project, tmp_path / "log.db", MAX_BODIES_BYTES=str(most)) as service:
         wait_for(lambda: ask(service.port, "/predict", record)[0] == 200)
         before, sent = service.memory, []
-        threads = [
-            threading.Thread(target=lambda: sent.append(stalled(service.port, b"/predict", body, 1))) for _ in range(30)
-        ]
+        sending = (service.port, b"/predict", body)
+        threads = [threading.Thread(target=lambda: sent.append(stalled(*sending, left=1))) for _ in range(30)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -174,8 +173,7 @@ def test_large_bodies_are_held_up_to_a_limit(project: Path, record: dict[str, An
             connection.sendall(body[-1:])
         assert Counter(map(status_of, sent)) == {200: 4, 503: 26}
         assert b"http_bodies_bytes 0.0" in ask(service.port, "/metrics")[2]
-        last = stalled(service.port, b"/predict", body, 0)
-        assert status_of(last) == 200
+        assert status_of(stalled(*sending, left=0)) == 200
 
 
 def test_headers_have_a_limit_however_they_arrive(project: Path, tmp_path: Path) -> None:
