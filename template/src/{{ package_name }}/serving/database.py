@@ -16,7 +16,6 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from ..errors import UserError
 
 HEAD = "0002"  # the newest of `migrations/versions`: reading it from there would import Alembic
-VERSION_TABLE = "predictions_version"  # not Alembic's default, which MLflow has in its own database
 LOCK = 7_316_253_902  # PostgreSQL's advisory locks are numbers; this one means: migrating the prediction log
 CONNECT_S, STATEMENT_S = 3, 5
 
@@ -63,6 +62,8 @@ feedback = sa.Table(
     sa.Column("received_at", MOMENT, nullable=False),
     sa.PrimaryKeyConstraint("prediction_id", name="feedback_key"),
 )
+# Alembic's own table, not by its default name, which MLflow has in its own database
+version = sa.Table("predictions_version", sa.MetaData(), sa.Column("version_num", sa.String(32), primary_key=True))
 # One statement and one parameter for any number of rows: a third of the CPU time that `executemany` takes.
 INSERT_POSTGRESQL = (
     "INSERT INTO predictions SELECT * FROM json_populate_recordset(NULL::predictions, %s::json) ON CONFLICT DO NOTHING"
@@ -211,7 +212,7 @@ def newest(connection: Connection, most: int) -> Sequence[str]:
 
 
 def migrate(engine: Engine) -> None:
-    """Bring the tables to this version of the code.
+    """Bring the tables to this version of the code, or make them.
 
     Raises:
         UserError: they are of a newer version.
@@ -219,24 +220,33 @@ def migrate(engine: Engine) -> None:
     """
     try:
         with engine.connect() as connection:
-            if connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar() == HEAD:
+            if connection.scalar(sa.select(version.c.version_num)) == HEAD:
                 return
     except DBAPIError:
         pass  # there is no such table yet; whatever else it is, comes up again below
-    from alembic import command  # takes 0.2 s, and only the first start needs it
-    from alembic.config import Config
-    from alembic.util import CommandError
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
     with engine.begin() as connection:
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")  # others may be migrating for long
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
-        config.attributes |= {"connection": connection, "version_table": VERSION_TABLE}
-        try:
-            command.upgrade(config, "head")
-        except CommandError as error:
-            raise UserError(f"the prediction log's tables are newer than this service ({error})") from None
+        if {predictions.name, version.name}.isdisjoint(sa.inspect(connection).get_table_names()):
+            metadata.create_all(connection)  # what all migrations lead to
+            version.create(connection)
+            connection.execute(version.insert().values(version_num=HEAD))
+        else:
+            upgrade(connection)
+
+
+def upgrade(connection: Connection) -> None:
+    """Run the migrations that these tables have not seen. Raises UserError when they are of a newer version."""
+    from alembic import command  # takes 0.2 s and 8 MB, and only the first start of a release needs it
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config(attributes={"connection": connection, "version_table": version.name})
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise UserError(f"the prediction log's tables are newer than this service ({error})") from None
