@@ -144,9 +144,10 @@ class PredictionLog:
         """
         if not self._up:
             raise LogUnavailable("the prediction log is down")  # the writer finds out when it is back
+        on_the_way = self.policy == "drop" and self.queued > 0  # before the look: rows may be written while it lasts
         try:
             unknown = self._transact(partial(database.label, outcomes=outcomes))
-            if unknown and self.queued and self.policy == "drop":  # their rows may be on the way
+            if unknown and on_the_way:
                 self._flush()
                 unknown = self._transact(partial(database.label, outcomes={id_: outcomes[id_] for id_ in unknown}))
             return unknown
