@@ -330,7 +330,7 @@ def test_a_log_that_is_not_there_cannot_be_read(code: SimpleNamespace, tmp_path:
 
 
 def test_while_the_database_is_down_drop_keeps_rows_and_counts_the_rest(
-    code: SimpleNamespace, opened: Callable[..., Any], server: PostgreSQL
+    opened: Callable[..., Any], server: PostgreSQL, caplog: pytest.LogCaptureFixture
 ) -> None:
     log = opened(url := server.create("dropped"), capacity=10)
     server.stop()
@@ -344,6 +344,9 @@ def test_while_the_database_is_down_drop_keeps_rows_and_counts_the_rest(
         server.start()
     eventually(lambda: log.writable and not log.queued)
     assert ids(url) == {found["prediction_id"] for found in rows[:10]}
+    eventually(lambda: "room again" in caplog.text)
+    said = [(one.levelname, one.getMessage()) for one in caplog.records if "queue" in one.getMessage()]
+    assert [level for level, _ in said] == ["ERROR", "WARNING"] and ": 2 predictions" in said[1][1]
 
 
 def test_drop_starts_without_its_database_and_finds_it_later(
@@ -557,6 +560,35 @@ def test_labels_are_idempotent(code: SimpleNamespace, opened: Callable[..., Any]
     assert label((two, "yes"), (two, "no")) == ([], {first: "no", second: "no"})
 
 
+def test_a_label_waits_for_the_row_of_its_prediction(
+    code: SimpleNamespace, opened: Callable[..., Any], url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code.log, "LINGER_S", WAIT_S)  # nobody but the label asks for the rows
+    log, known, queued, stranger = opened(url), row(), row(), uuid.uuid4().hex
+    for found in (known, queued):
+        log.append(Answered([found]))
+        assert log.feedback({found["prediction_id"]: "yes", known["prediction_id"]: "no", stranger: "no"}) == [stranger]
+    labels = dict(select(url, "SELECT prediction_id, outcome FROM feedback"))
+    assert labels == {known["prediction_id"]: "no", queued["prediction_id"]: "yes"}
+
+
+def test_a_label_does_not_wait_for_a_writer_that_hangs(
+    code: SimpleNamespace, opened: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, leave, describe = opened(str(tmp_path / "log.db")), threading.Event(), code.log._describe
+    monkeypatch.setattr(code.log, "FLUSH_S", 0.1)
+    monkeypatch.setattr(code.log, "_describe", lambda entries: leave.wait() and describe(entries))
+    log.append(Answered([found := row()]))
+    unknown: list[str] = []
+    label = threading.Thread(target=lambda: unknown.extend(log.feedback({found["prediction_id"]: "yes"})))
+    label.start()
+    label.join(WAIT_S)
+    waits = label.is_alive()
+    leave.set()
+    label.join()
+    assert unknown == [found["prediction_id"]] and not waits
+
+
 def test_a_label_of_a_prediction_that_is_being_deleted_is_not_left_behind(
     opened: Callable[..., Any], server: PostgreSQL
 ) -> None:
@@ -604,6 +636,24 @@ def test_a_clock_that_jumps_deletes_nothing_too_early(
         eventually(lambda: ids(url) == {young["prediction_id"]})
     time.sleep(1)  # several rounds
     assert young["prediction_id"] in ids(url)
+
+
+def test_a_clock_that_is_wrong_from_the_start_deletes_nothing_where_the_database_knows_better(
+    code: SimpleNamespace,
+    opened: Callable[..., Any],
+    server: PostgreSQL,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(code.log, "EXPIRE_S", 0.2)
+    url, young, aged = server.create("wrong"), row(time.time() - 29 * DAY_S), row(time.time() - 31 * DAY_S)
+    clock = time.time
+    monkeypatch.setattr(code.log.time, "time", lambda: clock() + 3650 * DAY_S)
+    opened(url, policy="block", retention_days=30).append(Answered([young, aged])).result(WAIT_S)
+    eventually(lambda: ids(url) == {young["prediction_id"]})
+    time.sleep(1)  # several rounds
+    assert ids(url) == {young["prediction_id"]}
+    assert "clocks differ" in caplog.text and "of the database" in caplog.text
 
 
 # --- the service ---------------------------------------------------------------------------------------------------

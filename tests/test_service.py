@@ -9,6 +9,7 @@ import sqlite3
 import statistics
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from http.client import HTTPConnection
@@ -114,6 +115,65 @@ def test_slow_clients_are_cut_off_while_others_are_served(
         assert last.startswith(status), (name, said[name])
         assert not status or b"application/problem+json" in last
     assert re.search(r'connections_cut_total\{reason="Request timeout"\} \d+', metrics)
+
+
+def stalled(port: int, path: bytes, body: bytes, left: int) -> socket.socket:
+    """A connection whose request lacks so many bytes of its body."""
+    connection = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
+    connection.sendall(
+        START.replace(b"/predict", path) + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+    )
+    connection.sendall(memoryview(body)[: len(body) - left])
+    return connection
+
+
+def status_of(connection: socket.socket) -> int:
+    with closing(connection):
+        return int(connection.makefile("rb").readline().split()[1])
+
+
+def test_bodies_that_stall_take_nobodys_place(project: Path, record: dict[str, Any], tmp_path: Path) -> None:
+    body = json.dumps({"records": [record] * 30}).encode()  # of so many, answers are computed without a pause
+    with Process(project, tmp_path / "log.db", MAX_IN_FLIGHT="4") as service:
+        slow = [stalled(service.port, b"/predict/batch", body, left) for left in (len(body), 5) for _ in range(20)]
+        for _ in range(10):
+            assert ask(service.port, "/predict", record)[0] == 200
+            assert b"http_requests_in_flight 0.0" in ask(service.port, "/metrics")[2]
+        slow[-1].sendall(body[-5:])
+        assert status_of(slow.pop()) == 200
+        service.process.send_signal(signal.SIGSTOP)  # so that all of them are there at once when it goes on
+        for connection in slow[20:]:
+            connection.sendall(body[-5:])
+        service.process.send_signal(signal.SIGCONT)
+        statuses = [status_of(connection) for connection in slow[20:]]
+        assert set(statuses) == {200, 503} and statuses.count(200) >= 4
+        assert ask(service.port, "/predict", record)[0] == 200
+        for connection in slow[:20]:
+            connection.close()
+
+
+def test_large_bodies_are_held_up_to_a_limit(project: Path, record: dict[str, Any], tmp_path: Path) -> None:
+    """The service holds 64 MiB of bodies: of those with 15 MiB four, while small ones go on."""
+    body, most = json.dumps(record).encode().ljust(15 * 2**20), 64 * 2**20
+    with Process(project, tmp_path / "log.db", MAX_BODIES_BYTES=str(most)) as service:
+        wait_for(lambda: ask(service.port, "/predict", record)[0] == 200)
+        before, sent = service.memory, []
+        sending = (service.port, b"/predict", body)
+        threads = [threading.Thread(target=lambda: sent.append(stalled(*sending, left=1))) for _ in range(30)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for _ in range(10):
+            assert ask(service.port, "/predict", record)[0] == 200
+            assert service.memory - before < 2 * most
+            time.sleep(0.1)
+        wait_for(lambda: b"http_bodies_bytes 6.29" in ask(service.port, "/metrics")[2])
+        for connection in sent:
+            connection.sendall(body[-1:])
+        assert Counter(map(status_of, sent)) == {200: 4, 503: 26}
+        assert b"http_bodies_bytes 0.0" in ask(service.port, "/metrics")[2]
+        assert status_of(stalled(*sending, left=0)) == 200
 
 
 def test_headers_have_a_limit_however_they_arrive(project: Path, tmp_path: Path) -> None:

@@ -96,6 +96,7 @@ class Environment(BaseSettings):
     challenger_bundle: Path | None = None
     challenger_share: float = Field(0.0, ge=0, le=1, description="of the traffic; 0: it sees all, and answers none")
     max_body_bytes: int = Field(32 * 1024**2, ge=1)
+    max_bodies_bytes: int = Field(64 * 1024**2, ge=1, description="of all requests at once; more are told to come back")
     max_rows: int = Field(1_000, ge=1, description="records of one request")
     prediction_log: str = Field("artifacts/predictions.db", repr=False, description="a path, or a URL with a password")
     prediction_log_policy: Literal["drop", "block"] = "drop"
@@ -128,9 +129,11 @@ class Environment(BaseSettings):
             raise UserError(f"settings: {'; '.join(mistakes_of(error))}") from None
 
     @model_validator(mode="after")
-    def _log_takes_a_batch(self) -> Self:
+    def _limits_agree(self) -> Self:
         if self.max_rows > self.prediction_log_capacity:
             raise ValueError("PREDICTION_LOG_CAPACITY is less than MAX_ROWS: such a batch could never be logged")
+        if self.max_body_bytes > self.max_bodies_bytes:
+            raise ValueError("MAX_BODIES_BYTES is less than MAX_BODY_BYTES: such a body could never be taken")
         return self
 
 

@@ -166,6 +166,13 @@ def ping(connection: Connection) -> None:
     connection.exec_driver_sql("SELECT 1")
 
 
+def clock(connection: Connection) -> float:
+    """The time in seconds since 1970 where the database runs."""
+    if connection.dialect.name == "sqlite":
+        return time.time()
+    return float(connection.exec_driver_sql("SELECT extract(epoch FROM clock_timestamp())").scalar_one())
+
+
 def label(connection: Connection, outcomes: Mapping[str, str]) -> list[str]:
     """Store the outcomes of predictions, by id; the same again changes nothing. Returns the ids that are not known."""
     ids = predictions.c.prediction_id

@@ -5,6 +5,7 @@ application sees a request, and costs it a few microseconds: what can be made on
 """
 
 import asyncio
+import json
 import logging
 import os
 import re
@@ -23,7 +24,7 @@ from .logs import access_writer, now, quoted
 from .metrics import OTHER, Metrics
 from .openapi import declare
 from .problems import ENDS, RETRY, Problem
-from .routes import PlainRoute
+from .routes import SMALL, PlainRoute
 from .security import Keyring, keyrings
 from .state import Lifecycle
 
@@ -48,6 +49,7 @@ SWAGGER = (  # its page starts it with a script and styles of its own
 API_HEADERS = (*HEADERS, (b"content-security-policy", NOTHING))
 DOCS_HEADERS = (*HEADERS, (b"content-security-policy", SWAGGER))
 CLOSE: Header = (b"connection", b"close")
+MOST_OF_PATH = 200  # bytes of one that is no route's, in the log
 
 NO_KEY = Problem(
     401,
@@ -58,6 +60,9 @@ NO_KEY = Problem(
 NO_ADMIN = Problem(404, "Not Found", "There is no such route.")
 BUSY = Problem(
     503, "Too many requests at once", "The service works at its limit: try again in a second.", headers=RETRY
+)
+FULL = Problem(
+    503, "Too much at once", "The service holds as much of requests as it can: try again in a second.", headers=RETRY
 )
 SLOW_BODY = Problem(408, "Request timeout", "The request's body did not arrive in time.", headers=ENDS)
 SLOW = Problem(503, "Timeout", "The answer took too long and was given up.", headers=RETRY)
@@ -77,24 +82,36 @@ def surround(app: FastAPI, environment: Environment, lifecycle: Lifecycle, metri
 class Exchange:
     """A request and its answer, which gets the headers that every answer has."""
 
-    __slots__ = ("_headers", "_lifecycle", "_receive", "_send", "began", "expired", "reading", "status")
+    status = 0  # until the answer begins
+    size = held = 0  # bytes of the body that are here, and those that count
+    reading: bool | None = None  # the body: None until somebody does, False when it is here
+    refusal: Problem | None = None  # why the handler is ended
 
-    def __init__(self, receive: Receive, send: Send, headers: Sequence[Header], lifecycle: Lifecycle) -> None:
-        self._receive, self._send, self._headers, self._lifecycle = receive, send, headers, lifecycle
+    def __init__(self, edge: "Edge", receive: Receive, send: Send, headers: Sequence[Header], state: Any) -> None:
+        self._edge, self._receive, self._send, self._headers, self.state = edge, receive, send, headers, state
         self.began = perf_counter()
-        self.status = 0  # until the answer begins
-        self.reading = self.expired = False
 
     async def receive(self) -> Message:
+        """A part of a body that is late or large. While it is awaited, no model works for it: it is not in flight."""
+        if self.reading is False:
+            return await self._receive()  # when the client leaves
         self.reading = True
-        message = await self._receive()
+        self._edge.in_flight -= 1
+        try:
+            message = await self._receive()
+        finally:
+            self._edge.in_flight += 1
         self.reading = message.get("more_body", False)
+        self.size += len(message.get("body", b""))
+        if refusal := self._edge.too_much(self):
+            self.refusal = refusal
+            raise CancelledError  # which nothing in between takes for an error that it could answer
         return message
 
     def send(self, message: Message) -> Awaitable[None]:  # no coroutine of its own: it hands on another
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            ends = (CLOSE,) if self._lifecycle.draining else ()
+            ends = (CLOSE,) if self._edge.lifecycle.draining else ()
             message["headers"] = [*message.get("headers", ()), *self._headers, *ends]
         return self._send(message)
 
@@ -119,8 +136,10 @@ class Edge:
     ) -> None:
         self.app, self.inner, self.direct, self.lifecycle, self.metrics = app, inner, direct, lifecycle, metrics
         self._keys, self._admin = keys, admin
-        self._in_flight, self._max_in_flight = 0, environment.max_in_flight
-        metrics.gauge("http_requests_in_flight", "Requests that a model works on", lambda: self._in_flight)
+        self.in_flight, self._max_in_flight = 0, environment.max_in_flight
+        self._held, self._max_held, self._max_body = 0, environment.max_bodies_bytes, environment.max_body_bytes
+        metrics.gauge("http_requests_in_flight", "Requests that a model works on", lambda: self.in_flight)
+        metrics.gauge("http_bodies_bytes", "Bytes of bodies that are held", lambda: self._held)
         self._write = access_writer(metrics.unlogged.inc)
         self._logged_from = {"all": 0, "errors": 400, "none": 1000}[environment.access_log]
         self._timeout_s = environment.request_timeout_s
@@ -135,45 +154,65 @@ class Edge:
             await self.inner(scope, receive, send)
             return
         path, headers, state = scope["path"], dict(scope["headers"]), scope.setdefault("state", {})
-        ahead = state.get("ahead", -1)  # set by `protocol.py`
-        if ahead >= 0:
-            self.lifecycle.unbegun -= 1
+        ahead = self.lifecycle.begin(state)
         given = headers.get(b"x-request-id")
         if given is None or SAFE_ID(given) is None:
             given = f"{self._prefix}{next(self._numbers):016x}".encode()
         state["request_id"] = given.decode()
         fixed = DOCS_HEADERS if path.startswith(DOCS) else API_HEADERS
-        exchange = Exchange(receive, send, ((b"x-request-id", given), *fixed), self.lifecycle)
+        exchange = Exchange(self, receive, send, ((b"x-request-id", given), *fixed), state)
         limited = scope["method"] == "POST" and not path.startswith(ADMIN)
         refusal = self._refusal(path, headers, state)
-        # A handler that computes without a pause lets nobody in: then those that came before this one are the queue.
-        if refusal is None and limited and max(self._in_flight, ahead) >= self._max_in_flight:
-            refusal = BUSY
-        if refusal is None:
-            refusal = await self._pass_on(scope, exchange, limited)
-        if refusal is not None:
-            await refusal.response(scope)(scope, receive, exchange.send)
+        if refusal is None and limited:
+            size = int(headers.get(b"content-length", 0))
+            # A handler that computes without a pause lets nobody in: those that came before this one are the queue.
+            if max(self.in_flight, ahead) >= self._max_in_flight:
+                refusal = BUSY
+            elif size > SMALL and self._held + min(size, self._max_body) > self._max_held:
+                refusal = FULL
+            elif size > SMALL or ahead < 0:
+                receive = exchange.receive
+        try:
+            if refusal is None:
+                refusal = await self._pass_on(scope, receive, exchange, limited)
+            if refusal is not None:
+                await refusal.response(scope)(scope, receive, exchange.send)
+        finally:
+            if ahead < 0:
+                self.lifecycle.begin(state)  # where a body came late, and nobody asked for it
         self._record(scope, state, exchange.status, perf_counter() - exchange.began)
 
-    async def _pass_on(self, scope: Scope, exchange: Exchange, limited: bool) -> Problem | None:
+    def too_much(self, exchange: Exchange) -> Problem | None:
+        """What to say where another part of a body is here, and with it there is more than the service takes."""
+        if exchange.size > SMALL:  # those that are smaller are bounded by the number of connections
+            self._held += exchange.size - exchange.held
+            exchange.held = exchange.size
+            if self._held > self._max_held:
+                return FULL
+        if exchange.reading:
+            return None
+        others = max(self.in_flight - 1, self.lifecycle.begin(exchange.state))  # which may have begun while it came
+        return BUSY if others >= self._max_in_flight else None
+
+    async def _pass_on(self, scope: Scope, receive: Receive, exchange: Exchange, limited: bool) -> Problem | None:
         """Let the application answer; what to say in its place where it fails or takes too long."""
         task = asyncio.current_task()
         assert task is not None
-        self._in_flight += limited
+        self.in_flight += limited
         self._running[task] = exchange
         if not self._watched:
             self._watch(task.get_loop(), self._timeout_s)
         try:
             if limited and (route := self.direct.get(scope["path"])):
                 scope["route"] = route
-                await route.handle(scope, exchange.receive, exchange.send)
+                await route.handle(scope, receive, exchange.send)
             else:
-                await self.inner(scope, exchange.receive, exchange.send)
+                await self.inner(scope, receive, exchange.send)
         except CancelledError:
-            if exchange.status or not exchange.expired:
+            if exchange.status or exchange.refusal is None:
                 raise
             task.uncancel()
-            return SLOW_BODY if exchange.reading else SLOW
+            return exchange.refusal
         except Exception:
             request_id = scope["state"]["request_id"]
             log.exception("%s %r failed", scope["method"], scope["path"], extra={"request_id": request_id})
@@ -181,7 +220,8 @@ class Edge:
                 raise
             return FAILED
         finally:
-            self._in_flight -= limited
+            self.in_flight -= limited
+            self._held -= exchange.held
             del self._running[task]
         return None
 
@@ -208,14 +248,13 @@ class Edge:
             if left > 0:
                 self._watch(loop, left)
                 break
-            if not exchange.expired:
-                exchange.expired = True
+            if exchange.refusal is None:
+                exchange.refusal = SLOW_BODY if exchange.reading else SLOW
                 task.cancel()
 
     def _record(self, scope: Scope, state: dict[str, Any], status: int, seconds: float) -> None:
-        kind = (getattr(scope.get("route"), "path", OTHER), scope["method"], status)
+        kind = route, method, _ = getattr(scope.get("route"), "path", OTHER), scope["method"], status
         if kind not in self._kinds:
-            route, method, _ = kind
             fixed = f'"method":{quoted(method)},"route":{quoted(route)},"status":{status}'
             self._kinds[kind] = self.metrics.request(*kind), fixed
         observe, fixed = self._kinds[kind]
@@ -224,9 +263,10 @@ class Edge:
         if status >= 400:
             self.metrics.error(outcome or str(status))
         if status >= self._logged_from:
+            path = "" if route != OTHER else f'"path":{json.dumps(scope["raw_path"][:MOST_OF_PATH].decode("latin-1"))},'
             self._write(
                 f'{{"timestamp":"{now()}","level":"info","event":"request",'
-                f'"request_id":"{state["request_id"]}",{fixed},"ms":{1000 * seconds:.3f},'
+                f'"request_id":"{state["request_id"]}",{fixed},{path}"ms":{1000 * seconds:.3f},'
                 f'"model_version":{quoted(state.get("model_version"))},"outcome":{quoted(outcome)},'
                 f'"client":{quoted(state.get("client"))}}}'
             )

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,7 @@ BATCH = 500  # rows a transaction
 LINGER_S = 0.1  # policy drop: how long a row may wait for others
 PROBE_S = 1.0  # between two attempts to reach a database that is down
 CLOSE_S = 10.0  # for what is queued when the service stops
+FLUSH_S = 5.0  # a label waits so long for the row of its prediction
 STUCK_S = 10.0  # a database that takes longer over one batch counts as down
 EXPIRE_S, EXPIRE_ROWS = 3600.0, 1000
 CLOCK_S = 60.0  # by more than this, clocks do not drift apart: one of them was set
@@ -80,6 +81,7 @@ class PredictionLog:
         """
         self.policy, self._capacity, self._retention_days = policy, capacity, retention_days
         self.dropped = self.queued = 0
+        self._full_since: int | None = None  # how many were dropped before, while the queue is full
         self._queue: deque[_Entry] = deque()
         self._lock, self._wake, self._closing = threading.Lock(), threading.Event(), threading.Event()
         self._started = time.time(), time.monotonic()
@@ -124,6 +126,9 @@ class PredictionLog:
                 self.dropped += rows
         if not fits and done is not None:
             done.set_exception(LogUnavailable("the prediction log is down, or its queue is full"))
+        elif not fits and self._full_since is None and not self._closing.is_set():
+            self._full_since = self.dropped - rows
+            log.error("the queue of the prediction log is full: predictions are answered and not logged")
         elif (block or self.queued >= BATCH) and not self._wake.is_set():
             self._wake.set()
         return done
@@ -135,15 +140,28 @@ class PredictionLog:
             The ids that the log does not know.
 
         Raises:
-            LogUnavailable: nothing was stored.
+            LogUnavailable: not all of it may be stored; the same again does no harm.
         """
         if not self._up:
             raise LogUnavailable("the prediction log is down")  # the writer finds out when it is back
+        on_the_way = self.policy == "drop" and self.queued > 0  # before the look: rows may be written while it lasts
         try:
-            return self._transact(partial(database.label, outcomes=outcomes))
+            unknown = self._transact(partial(database.label, outcomes=outcomes))
+            if unknown and on_the_way:
+                self._flush()
+                unknown = self._transact(partial(database.label, outcomes={id_: outcomes[id_] for id_ in unknown}))
+            return unknown
         except (SQLAlchemyError, UserError) as error:
             log.error("feedback could not be stored: %s", _reason(error))
             raise LogUnavailable("the prediction log is down") from None
+
+    def _flush(self) -> None:
+        """Wait until what is queued now is written, but not for long."""
+        written: Future[None] = Future()
+        with self._lock:
+            self._queue.append(_Entry(None, 0, written))
+        self._wake.set()
+        wait([written], FLUSH_S)
 
     def close(self) -> None:
         """Write what is queued, but take no longer than about CLOSE_S; what is left counts as dropped."""
@@ -203,6 +221,9 @@ class PredictionLog:
             if entry.done and entry.done.set_running_or_notify_cancel():
                 failed = LogUnavailable("the prediction could not be logged") if lost else None
                 entry.done.set_exception(failed) if failed else entry.done.set_result(None)
+        if self._full_since is not None and self.queued <= self._capacity / 2:
+            log.warning("the queue has room again: %d predictions were not logged", self.dropped - self._full_since)
+            self._full_since = None
 
     def _describe_queue(self) -> None:
         """Let go of what was asked, pictures among it, where it waits for a database that is down."""
@@ -277,14 +298,17 @@ class PredictionLog:
         return self._up and time.monotonic() >= self._expire_at
 
     def _expire(self) -> None:
-        """Delete some of what is older than the retention; the earlier of two clocks decides what is."""
+        """Delete some of what is older than the retention; the earliest of three clocks decides what is."""
         assert self._retention_days is not None
         wall, monotonic = time.time(), time.monotonic()
-        expected = self._started[0] + monotonic - self._started[1]
-        if abs(wall - expected) > CLOCK_S:
-            log.warning("the clock was set by %+.0f s since the service started; retention is careful", wall - expected)
-        before = database.moment(min(wall, expected) - 86_400 * self._retention_days)
+        clocks = {"now": wall, "since the start": self._started[0] + monotonic - self._started[1]}
         try:
+            clocks["of the database"] = self._transact(database.clock)
+            earliest = min(clocks.values())
+            if max(clocks.values()) - earliest > CLOCK_S:
+                shown = ", ".join(f"{name} {database.moment(at)}" for name, at in clocks.items())
+                log.warning("clocks differ, and retention believes the earliest: %s", shown)
+            before = database.moment(earliest - 86_400 * self._retention_days)
             deleted = self._transact(partial(database.expire, before=before, most=EXPIRE_ROWS))
         except SQLAlchemyError as error:
             log.error("old predictions could not be deleted: %s", _reason(error))

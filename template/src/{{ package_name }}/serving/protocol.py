@@ -90,9 +90,11 @@ class GuardedProtocol(HttpToolsProtocol):
                 self._refusal = LARGE_HEADERS
                 raise TooLarge
         super().on_headers_complete()
-        if not self.pipeline:  # otherwise it waits for this connection alone
-            self.scope["state"]["ahead"] = self._lifecycle.unbegun
-            self._lifecycle.unbegun += 1
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        if not self.pipeline and not self.cycle.response_complete:  # otherwise it waits for this connection, or is over
+            self._lifecycle.join(self.cycle.scope["state"])
 
     def send_400_response(self, msg: str) -> None:
         """Called by uvicorn when the parser has failed."""

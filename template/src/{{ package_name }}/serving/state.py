@@ -19,7 +19,18 @@ class Lifecycle:
     """Where the process is on its way. It listens only once the bundle is verified and warm."""
 
     draining: bool = False
-    unbegun: int = 0  # requests that were read and wait for the event loop: a queue too
+    unbegun: int = 0  # requests that are here, body and all, and wait for the event loop: a queue too
+
+    def join(self, state: dict[str, Any]) -> None:
+        """A request is here; its `state` remembers how many were before it."""
+        state["ahead"] = self.unbegun
+        self.unbegun += 1
+
+    def begin(self, state: dict[str, Any]) -> int:
+        """A request's turn has come: how many were ahead of it, or -1 where its body is not here yet."""
+        ahead: int = state.pop("ahead", -1)
+        self.unbegun -= ahead >= 0
+        return ahead
 
     def check(self, log: PredictionLog) -> None:
         """Raises Problem, 503, when no requests should be sent here."""
