@@ -11,6 +11,7 @@ from ..reader import Finding, Reader
 from .problems import TITLES, FieldError, Problem, not_json, pointer_to, unfit
 
 JSON = "application/json"
+MOST_VALUES = 1_000_000  # commas, rather: a value of two bytes takes sixty and more once it is read
 
 K = TypeVar("K")
 Place = Callable[[int | None, str], tuple[str | int, ...]]  # row and field -> path in the body
@@ -48,9 +49,11 @@ def fields_of(media: str, body: bytes, bare: Mapping[str, str]) -> dict[str, Any
 
 
 def json_of(media: str, body: bytes, bare: Mapping[str, str] | None = None) -> Any:
-    """Raises Problem, 415 or 400, when there is no JSON."""
+    """Raises Problem, 415 or 400, when there is no JSON, and 413 when it holds more values than fit into memory."""
     if media != JSON and not media.endswith("+json"):
         raise Problem(415, TITLES[415], f"The body is {media}, allowed are {', '.join((JSON, *(bare or ())))}.")
+    if body.count(b",") >= MOST_VALUES:
+        raise Problem(413, TITLES[413], f"The body holds more than {MOST_VALUES:,} values.")
     try:
         return from_json(body)
     except ValueError:
