@@ -38,6 +38,7 @@ class Containers:
             "CONTAINERS_CONF": str(folder / "containers.conf"),
             "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
             "BUILDAH_ISOLATION": "chroot",
+            "BUILDAH_LAYERS": "false",  # each would be a copy of all files
             "BUILDAH_FORMAT": "docker",  # the other one knows no health check
         }
 
