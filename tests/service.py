@@ -91,6 +91,12 @@ class Process(Service):
         return int(pages) * os.sysconf("SC_PAGESIZE")
 
     @property
+    def peak_memory(self) -> int:
+        """The most resident bytes so far."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return 1024 * int(status.partition("VmHWM:")[2].split()[0])
+
+    @property
     def descriptors(self) -> int:
         return sum(1 for _ in Path(f"/proc/{self.process.pid}/fd").iterdir())
 

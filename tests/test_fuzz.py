@@ -189,6 +189,8 @@ LITERALS = (  # of JSON, or almost; they stand where a value does
     "1 /* one */",
 )
 LARGE, TIMES = 8 * 2**20, 20  # bytes of a refused body, and how often: more than memory may grow by
+LONGEST, MAX_ROWS, MAX_BODY = 30_000, 1_000, 32 * 2**20 - 100  # characters, records and bytes of a large batch
+POD = 512 * 2**20  # bytes that deploy/k8s gives a service
 TWIN = "@@twin"
 VALUES = st.one_of(
     st.sampled_from([f"@@{number}@@" for number in range(len(LITERALS))]),
@@ -367,6 +369,23 @@ def test_what_is_refused_is_neither_kept_nor_sent_back(served: Served) -> None:
                 assert response.status_code == 422, path
                 assert len(response.content) < 200_000, path
         served.check(path, response)
+
+
+def test_the_largest_batches_fit_into_a_pod(served: Served) -> None:
+    """As many of the longest records as are taken at once: what they need for a moment counts, too."""
+    record = dict(served.bodies["/predict"][0])
+    for name, value in record.items():
+        if isinstance(value, str):
+            longer = record | {name: (f"{value} " * LONGEST)[:LONGEST]}
+            if served.post("/predict", as_json(longer), JSON).status_code == 200:
+                record = longer
+    rows = min(MAX_ROWS, MAX_BODY // (len(as_json(record)) + 2))
+    content = as_json({"records": [record] * rows})
+    with served.unharmed():
+        for _ in range(TIMES if served.long else 3):
+            assert served.post("/predict/batch", content, JSON).status_code == 200
+    print(f"{rows} records, {len(content) / 2**20:.1f} MB: {served.service.peak_memory / 2**20:.0f} MB at most")
+    assert served.service.peak_memory < POD
 
 
 # --- connections ---------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ class Contained(Process):
     def __init__(self, containers: Containers, project: Path, log: str, **variables: str) -> None:
         super().__init__(project, log, HOST="127.0.0.1", **variables)
         passed = [f"--env={name}" for name in self.variables]
-        self.command = ["docker", "run", *RESTRICTED, *passed, f"{IMAGE}:dev"]
+        self.command = ["docker", "run", "--name=service", *RESTRICTED, *passed, f"{IMAGE}:dev"]
         self.variables |= containers.variables
 
 
@@ -49,7 +49,8 @@ def test_it_runs_as_nobody_and_writes_nowhere(built: Containers) -> None:
 
 
 def test_it_does_not_start_without_a_key(built: Containers) -> None:
-    assert "API_KEYS" in built("run", *RESTRICTED, f"{IMAGE}:dev", fails=True)
+    command = ("run", *RESTRICTED, "--volume=predictions:/var/lib/predictions", f"{IMAGE}:dev")
+    assert "API_KEYS" in built(*command, fails=True)
 
 
 def test_a_container_answers_logs_and_leaves(built: Containers, trained: Render) -> None:
@@ -71,6 +72,7 @@ def test_a_container_answers_logs_and_leaves(built: Containers, trained: Render)
                 golden = manifest["golden"][number % len(manifest["golden"])]
                 scores = list(ask(service.url, golden)["probabilities"].values())
                 assert scores == pytest.approx(golden["scores"], abs=1e-5)
+            built("healthcheck", "run", "service")
             assert service.leave() == 0, service.output()
         assert select(log, "SELECT count(*) FROM predictions") == [(REQUESTS,)]
         drift = built.run("run", *RESTRICTED, f"--env=PREDICTION_LOG={log}", f"{IMAGE}-monitoring:dev")

@@ -19,6 +19,7 @@ from .contract import Contract, ContractError
 Kind = Literal["joins", "alone", "breaks"]
 
 LIMIT = 100_000  # characters
+DESCRIBED = 4_000  # characters of a text that drift looks at, apart from its length
 CACHED = 2**16  # characters whose properties are remembered: more than texts use, few enough to hold
 SELECTOR = "VARIATION SELECTOR"  # says how the sign before it is drawn, and is no word
 RUNS = 50  # of words that an explanation leaves out, one after the other
@@ -119,16 +120,18 @@ def script(text: str) -> str:
 def describe(text: str, known: frozenset[str]) -> dict[str, float | str | None]:
     """Numbers and a category that move when texts change; None where an empty text has no such thing.
 
-    Lengths are logarithms: a few texts of many pages would otherwise hide that all the others grew.
+    Lengths are logarithms: a few texts of many pages would otherwise hide that all the others grew. What takes a look
+    at each character is that of the first pages.
     """
-    found = words(normalise(text))
-    signs = sum(unicodedata.category(character)[0] not in "LMZ" and not character.isspace() for character in text)
+    head = text[:DESCRIBED]
+    found = words(normalise(head))
+    signs = sum(unicodedata.category(character)[0] not in "LMZ" and not character.isspace() for character in head)
     return {
         "characters (log10)": math.log10(1 + len(text)),
-        "words (log10)": math.log10(1 + len(found)),
+        "words (log10)": math.log10(1 + len(found) * len(text) / max(len(head), 1)),
         "unknown words": sum(word not in known for word in found) / len(found) if found else None,
-        "script": script(text),
-        "signs": signs / len(text) if text else None,
+        "script": script(head),
+        "signs": signs / len(head) if head else None,
     }
 
 

@@ -82,12 +82,13 @@ class Encoder(TextEncoder):
 
     def encode(self, columns: Columns) -> Inputs:
         """Typed columns of n records -> {"tokens": int64 (n, length)}."""
-        found = self.reader.encode_batch(join(columns, self.columns))
+        found = self.reader.encode_batch([text[: self.reach] for text in join(columns, self.columns)])
         return {"tokens": np.array([text.ids for text in found], dtype=np.int64).reshape(-1, self.length)}
 
     def encode_one(self, record: Record) -> Inputs:
         """One typed record -> {"tokens": int64 (1, length)}: what `encode` gives."""
-        return {"tokens": np.array([self.reader.encode(join_one(record, self.columns)).ids], dtype=np.int64)}
+        text = join_one(record, self.columns)[: self.reach]
+        return {"tokens": np.array([self.reader.encode(text).ids], dtype=np.int64)}
 
 
 def _trained(texts: list[str], size: int) -> str:
