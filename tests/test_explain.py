@@ -16,7 +16,7 @@ explained = [(record, found) for record in records if (found := explain(bundle, 
 """
 
 COLUMNS = """
-IDLE = ("gender", "internet_service", "paperless_billing", "data_usage_gb", "campaign")  # no part in who leaves
+IDLE = ("gender", "internet_service", "paperless_billing", "data_usage_gb")  # no part in who leaves
 sizes = [(abs(one["contribution"]), one["part"]) for _, found in explained for one in found["contributions"]]
 assert {part for _, part in sizes} >= set(IDLE[1:])
 print(1 - sum(size for size, part in sizes if part in IDLE) / sum(size for size, _ in sizes))

@@ -7,6 +7,7 @@ cost. Whoever needs to know a column asks here. This module knows nothing about 
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -241,14 +242,15 @@ class Contract(Section):
             raise ValueError(f"{self.target.name!r} holds classes: give it type: category, with quoted levels")
         if self.target.kind == "binary" and self.target.positive is None:
             raise ValueError("target.positive: a binary target needs the class whose probability is reported")
+        for name in self.columns:
+            if name != name.strip():
+                raise ValueError(f"columns: write {name.strip()!r} for {name!r}: a header is read without outer blanks")
         for name in self.source.files:
             if name not in self.columns:
                 raise ValueError(f"source.files: no column {name!r}; there are {known}")
         for role in ("time", "group"):
             if len(self.with_role(role)) > 1:
                 raise ValueError(f"at most one column may have role: {role}, found {self.with_role(role)}")
-        if self.only("time") and self.only("group"):
-            raise ValueError("name either a time or a group column: parts are split by one of them")
         for rule in self.eligibility:
             if rule.column not in self.stored or rule.column == self.target.name:
                 raise ValueError(f"eligibility: {rule.column!r} is no column that is kept; there are {known}")
@@ -287,6 +289,19 @@ class Contract(Section):
             for name, column in self.columns.items()
             if column.type != "ignored" and ("pii" not in column.role or {"id", "group"} & set(column.role))
         }
+
+    def without(self, unused: Iterable[str]) -> Self:
+        """The contract of a model that makes no use of these features: a request may hold anything there, or nothing.
+
+        Those that a rule reads are needed all the same.
+        """
+        needed = {rule.column for rule in self.eligibility}
+        ignored = {
+            name: Column(type="ignored", description=self.columns[name].description)
+            for name in unused
+            if name not in needed
+        }
+        return self.model_copy(update={"columns": self.columns | ignored})
 
     @property
     def slices(self) -> tuple[str, ...]:

@@ -132,12 +132,16 @@ class Reader:
 
     def unknown(self, names: Iterable[str], row: int | None) -> list[Finding]:
         """What is to be said of fields that the contract does not have."""
-        detail = "there is no such field; /metadata lists those that exist"
         return [
-            Finding(row, name, "unknown_field", detail, self.refuses_unknown)
+            Finding(row, name, "unknown_field", self._right(name), self.refuses_unknown)
             for name in names
             if name not in self.known
         ]
+
+    def _right(self, name: str) -> str:
+        if (meant := name.strip()) in self.known:
+            return f"there is no such field: write {meant!r}, without the blanks around it"
+        return "there is no such field; /metadata lists those that exist"
 
     def _out_of_scope(self, columns: Mapping[str, Sequence[Value]], but: set[int | None]) -> list[Finding]:
         """What the eligibility rules say of typed columns, of all rows but some."""
@@ -215,7 +219,9 @@ def record_schema(contract: Contract, examples: Sequence[Raw] = ()) -> dict[str,
 
 
 def value_schema(column: Column) -> dict[str, Any]:
-    """One column's values as JSON Schema."""
+    """One column's values as JSON Schema; where they are ignored, any value goes."""
+    if column.type == "ignored":
+        return {"description": f"{column.description} (not used by the model)".lstrip()}
     kind = JSON_TYPES.get(column.type, "string")
     empty = column.nullable or not column.is_feature or column.missing == "accept"
     schema: dict[str, Any] = {"type": [kind, "null"] if empty else kind}

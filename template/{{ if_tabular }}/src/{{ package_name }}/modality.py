@@ -357,7 +357,8 @@ class Encoder(State):
                 dropped[name] = "it has one value only"
         pairs: list[Ratio | Product] = [Ratio(column=a, other=b) for a, b in contract.derived.ratios]
         pairs += [Product(column=a, other=b) for a, b in contract.derived.interactions]
-        derived = [Numeric.fit(quantity, columns, params) for quantity in pairs]
+        kept = [pair for pair in pairs if not {pair.column, pair.other} & dropped.keys()]
+        derived = [Numeric.fit(quantity, columns, params) for quantity in kept]
         encodings += [encoding for encoding in derived if encoding]
         if not encodings:
             raise ContractError(f"no feature is left to learn from: {dropped}")
