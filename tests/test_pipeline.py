@@ -5,12 +5,13 @@ import json
 import re
 import shutil
 import sqlite3
+from datetime import date
 from pathlib import Path
 
 import pytest
 from conftest import TASKS, Render, git, make, run
 from ruamel.yaml import YAML
-from service import Service, post
+from service import Service, get, post
 
 pytestmark = pytest.mark.slow
 TARGETS = {"classification": "churned", "regression": "lifetime_value"}
@@ -100,6 +101,22 @@ def test_what_is_served_is_what_is_scored(trained: Render, task: str, tmp_path: 
                 assert status == 200
                 assert answer["customer_id"] == scored["customer_id"]
                 assert answer[value] == pytest.approx(float(scored[value]), rel=1e-6, abs=1e-6)
+
+
+def test_a_feature_that_is_left_out_for_its_gaps_is_not_asked_for(trained: Render, tmp_path: Path) -> None:
+    project = trained(task="classification")
+    assert "campaign" in result(project, "training.json")["dropped"]
+    with Service(project, tmp_path / "log.db") as service:
+        schema = get(service.url + "/metadata")["input_schema"]
+        [example] = schema["examples"]
+        assert "campaign" not in {*schema["required"], *example}
+        assert schema["properties"]["campaign"]["description"].endswith("(not used by the model)")
+        for given in ({}, {"campaign": None}, {"campaign": "spring"}, {"campaign": 7}):
+            status, answer = post(service.url, example | given)
+            assert status == 200 and "warnings" not in answer, answer
+        asked = get(service.url + "/openapi.json")["paths"]["/predict"]["post"]["requestBody"]["content"]
+        shown = asked["application/json"]["examples"].values()
+        assert not any("campaign" in entry["value"] for entry in shown)
 
 
 def test_predict_asks_the_running_service(trained: Render, tmp_path: Path) -> None:
@@ -261,6 +278,9 @@ def test_a_planted_group_leak_stops_the_pipeline(project: Render) -> None:
     rewrite(folder / "contract.yaml", lambda contract: contract["columns"]["household"].update(role=["id", "group"]))
     make(folder, "pipeline")
     assert result(folder, "split.json")["method"] == "by group (household)"
+    assert result(folder, "evaluation.json")["groups"] == 75
+    for document in ("report.html", "model_card.md"):
+        assert "whole values of household" in (folder / "artifacts/report" / document).read_text()
 
 
 def test_a_time_column_parts_old_from_new(project: Render) -> None:
@@ -274,6 +294,28 @@ def test_a_time_column_parts_old_from_new(project: Render) -> None:
     assert found["method"] == "by time (signup_date)"
     periods = found["periods"]
     assert periods["train"][1] < periods["validation"][0] and periods["validation"][1] < periods["test"][0]
+    assert result(folder, "evaluation.json")["rows"] == found["rows"]["test"]
+
+
+def test_with_a_group_the_later_parts_hold_new_groups_only(project: Render) -> None:
+    """Customers of one agent, who works for some weeks: those on both sides of a boundary stay on the earlier one."""
+
+    def agent(row: dict[str, str], number: int) -> str:
+        return f"{(date.fromisoformat(row['signup_date']) - date(2000, 1, 1)).days // 40}"
+
+    folder = _with_column(project(task="regression"), "regression", "agent", agent, kind="category")
+    rewrite(folder / "contract.yaml", lambda contract: contract["columns"]["agent"].update(role="group"))
+    rewrite(
+        folder / "contract.yaml", lambda contract: contract["columns"]["signup_date"].update(role=["feature", "time"])
+    )
+    make(folder, "pipeline", ok=False)
+    found = result(folder, "split.json")
+    assert found["method"] == "by time (signup_date), later parts with new groups only (agent)"
+    assert found["left_out"] > 0
+    assert (
+        f"{found['left_out']} newer records are left out, as their agent"
+        in (folder / "artifacts/report/report.html").read_text()
+    )
     assert result(folder, "evaluation.json")["rows"] == found["rows"]["test"]
 
 

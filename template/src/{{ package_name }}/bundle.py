@@ -62,8 +62,8 @@ class Golden(BaseModel):
 class Manifest(BaseModel):
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
-    format: int
-    model_version: str
+    format: int = FORMAT
+    model_version: str = ""  # known when all other files are written
     contract_digest: str
     inputs: tuple[str, ...]
     output: str
@@ -74,7 +74,7 @@ class Manifest(BaseModel):
 
 @dataclass(frozen=True)
 class Bundle:
-    """A verified model, ready to score."""
+    """A verified model, ready to score. In its contract, features that it was trained without are ignored."""
 
     path: Path
     manifest: Manifest
@@ -106,7 +106,7 @@ class Bundle:
         if contract.digest != manifest.contract_digest:
             raise BundleError(f"bundle {path}: was trained under another contract than the one it holds")
         try:
-            bundle = cls(path, manifest, contract, encoder, session(content[MODEL], threads))
+            bundle = cls(path, manifest, contract.without(encoder.dropped), encoder, session(content[MODEL], threads))
             scores = bundle.scores_one({})
         except Exception as error:  # ONNX Runtime's errors have no class of their own
             reason = " ".join(f"{type(error).__name__}: {error}".split())
@@ -160,35 +160,14 @@ class Bundle:
         return self.encoder.describe(columns, self.contract) | components
 
 
-def save(
-    path: Path,
-    *,
-    contract_file: Path,
-    contract: Contract,
-    encoder: Encoder,
-    output: str,
-    inputs: tuple[str, ...],
-    decision: Decision,
-    golden: tuple[Golden, ...],
-    lineage: Mapping[str, str],
-) -> Manifest:
+def save(path: Path, contract_file: Path, encoder: Encoder, manifest: Manifest) -> None:
     """Complete a folder that already holds model.onnx and reference.parquet. The digests are written last."""
     (path / ENCODER).write_text(encoder.model_dump_json(indent=1) + "\n", encoding="utf-8")
     (path / CONTRACT).write_bytes(contract_file.read_bytes())
-    content = {name: (path / name).read_bytes() for name in FILES[:-1]}
-    manifest = Manifest(
-        format=FORMAT,
-        model_version=version_of(content, decision),
-        contract_digest=contract.digest,
-        inputs=inputs,
-        output=output,
-        decision=decision,
-        golden=golden,
-        lineage=dict(lineage),
-    )
-    (path / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    version = version_of({name: (path / name).read_bytes() for name in FILES[:-1]}, manifest.decision)
+    named = manifest.model_copy(update={"model_version": version})
+    (path / MANIFEST).write_text(named.model_dump_json(indent=2) + "\n", encoding="utf-8")
     (path / SUMS).write_text("".join(f"{digest(path / name)}  {name}\n" for name in FILES), encoding="utf-8")
-    return manifest
 
 
 def digest(path: Path) -> str:

@@ -1,8 +1,7 @@
 """Stage 6: the bundle on the test part, which only this stage reads, and reads once."""
 
 import time
-from collections.abc import Callable
-from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,64 +12,82 @@ from .. import contract as contracts
 from ..artifacts import BUNDLE, EVALUATION, TEST_SCORES, write_json
 from ..bundle import Bundle
 from ..contract import NUMERIC, Contract, Costs
-from ..settings import Params, load_params
-from ..task import baseline_scores, cost, do_nothing, encode_target, measure
+from ..settings import load_params
+from ..task import baseline_scores, cost, do_nothing, encode_target
 from . import command
-from .metric import primary, primary_metric, sign
+from .metric import Judge
 from .table import columns_of, read_part, record_of, target_of
 
 LATENCY_RECORDS = 200
 QUARTILES = (0.25, 0.5, 0.75)
 
-Measure = Callable[..., dict[str, float]]  # `task.measure` under this contract: takes targets and scores
 Interval = dict[str, float]  # value, low, high
 
 
 def evaluate() -> None:
     contract, params = contracts.load(), load_params()
-    metric = primary_metric(contract)
     bundle, test = Bundle.load(BUNDLE), read_part("test")
-    measured = partial(measure, decision=bundle.decision, costs=contract.costs, top=params.evaluation.precision_at)
-    columns = columns_of(test)
+    judge, columns, groups = Judge(contract, params, bundle.decision), columns_of(test), members(test, contract)
     y, train_y = (encode_target(target_of(part, contract), bundle.decision) for part in (test, read_part("train")))
     scores, dummy = bundle.scores(columns), baseline_scores(train_y, len(y))
-    metrics, gain = intervals(y, scores, dummy, measured, contract, params)
+    of_dummy = judge.fitted(train_y, baseline_scores(train_y, len(train_y)))  # it decides as well as it can, too
+    metrics, gain = intervals(y, scores, judge, dummy, of_dummy, groups)
     TEST_SCORES.parent.mkdir(parents=True, exist_ok=True)
     np.savez(TEST_SCORES, y=y, scores=scores)
     write_json(
         EVALUATION,
         {
-            "metric": metric,
+            "metric": judge.metric,
             "rows": len(y),
+            "groups": len(groups),
             "metrics": metrics,
-            "baseline": measured(y, dummy),
+            "baseline": of_dummy.measure(y, dummy),
             "gain_over_baseline": gain,
-            "slices": slices(test, y, scores, measured, contract),
-            "importance": importance(columns, y, bundle, params),
+            "slices": slices(test, y, scores, judge),
+            "importance": importance(columns, y, bundle, judge),
             "costs": costs(y, train_y, scores, bundle),
             "latency_ms": latency(test, bundle),
         },
     )
-    found = metrics[metric]
-    print(f"evaluate: {metric} {found['value']:.4f} [{found['low']:.4f}, {found['high']:.4f}] on {len(y):,} test rows")
+    found, where = metrics[judge.metric], f"on {len(y):,} test rows"
+    print(f"evaluate: {judge.metric} {found['value']:.4f} [{found['low']:.4f}, {found['high']:.4f}] {where}")
+
+
+def members(test: pa.Table, contract: Contract) -> list[np.ndarray]:
+    """The rows of each group of the test part; empty when the contract names no group column."""
+    if not (group := contract.only("group")):
+        return []
+    values = test.column(group).to_pandas()
+    return list(values.groupby(values).indices.values())
 
 
 def intervals(
-    y: np.ndarray, scores: np.ndarray, dummy: np.ndarray, measured: Measure, contract: Contract, params: Params
+    y: np.ndarray, scores: np.ndarray, judge: Judge, dummy: np.ndarray, of_dummy: Judge, groups: list[np.ndarray]
 ) -> tuple[dict[str, Interval], Interval]:
     """Each metric with its 95% percentile bootstrap interval, and the gain in the primary one over the dummy."""
-    generator, metric = np.random.default_rng(params.seed), primary_metric(contract)
+    generator, evaluation = np.random.default_rng(judge.params.seed), judge.params.evaluation
     draws, gains = [], []
-    for _ in tqdm(range(params.evaluation.bootstrap), desc="evaluate: intervals", unit=" resample", leave=False):
-        rows = generator.integers(0, len(y), len(y))
-        draws.append(draw := measured(y[rows], scores[rows]))
-        if metric in draw:
-            gains.append(sign(contract) * (draw[metric] - measured(y[rows], dummy[rows], only=metric)[metric]))
+    for _ in tqdm(range(evaluation.bootstrap), desc="evaluate: intervals", unit=" resample", leave=False):
+        rows = resample(len(y), groups, generator)
+        draws.append(draw := judge.measure(y[rows], scores[rows]))
+        if judge.metric in draw:
+            gains.append(judge.sign * (draw[judge.metric] - of_dummy.primary(y[rows], dummy[rows])))
     found = {
         name: interval(value, [draw[name] for draw in draws if name in draw])
-        for name, value in measured(y, scores).items()
+        for name, value in judge.measure(y, scores).items()
     }
     return found, interval(float(np.median(gains)), gains)
+
+
+def resample(rows: int, groups: list[np.ndarray], generator: np.random.Generator) -> np.ndarray:
+    """Row numbers drawn with replacement: whole groups where there are several, as records of one are alike.
+
+    References:
+        Davison, Hinkley (1997), Bootstrap Methods and their Application, section 3.8.
+    """
+    if len(groups) < 2:
+        return generator.integers(0, rows, rows)
+    return np.concatenate([groups[drawn] for drawn in generator.integers(0, len(groups), len(groups))])
 
 
 def interval(value: float, draws: list[float]) -> Interval:
@@ -78,11 +95,9 @@ def interval(value: float, draws: list[float]) -> Interval:
     return {"value": value, "low": float(low), "high": float(high)}
 
 
-def slices(
-    test: pa.Table, y: np.ndarray, scores: np.ndarray, measured: Measure, contract: Contract
-) -> list[dict[str, Any]]:
+def slices(test: pa.Table, y: np.ndarray, scores: np.ndarray, judge: Judge) -> list[dict[str, Any]]:
     """The metrics of each level of the contract's group and sensitive columns that has enough rows."""
-    found = []
+    contract, found = judge.contract, []
     for name in contract.slices:
         if name not in test.column_names:
             continue
@@ -91,8 +106,8 @@ def slices(
             rows = np.flatnonzero(levels == level)
             entry: dict[str, Any] = {"column": name, "level": level, "rows": len(rows)}
             if len(rows) >= contract.acceptance.slice_minimum_rows:
-                metrics = measured(y[rows], scores[rows])
-                entry |= {"value": metrics.get(primary_metric(contract)), "metrics": metrics}
+                metrics = judge.measure(y[rows], scores[rows])
+                entry |= {"value": metrics.get(judge.metric), "metrics": metrics}
             found.append(entry)
     return found
 
@@ -102,36 +117,31 @@ def levels_of(test: pa.Table, name: str, contract: Contract) -> np.ndarray:
     values = test.column(name).to_pandas()
     if contract.columns[name].type in NUMERIC:
         edges = np.unique(np.nanquantile(values, QUARTILES))
-        names = np.array(
-            [
-                f"<= {edges[0]:g}",
-                *(f"{a:g} to {b:g}" for a, b in zip(edges, edges[1:], strict=False)),
-                f"> {edges[-1]:g}",
-            ]
-        )
+        between = [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
+        names = np.array([f"<= {edges[0]:g}", *between, f"> {edges[-1]:g}"])
         return np.where(values.isna(), "missing", names[np.searchsorted(edges, values.fillna(edges[0]))])
     return values.astype(object).where(values.notna(), "missing").astype(str).to_numpy()
 
 
-def importance(columns: dict[str, np.ndarray], y: np.ndarray, bundle: Bundle, params: Params) -> list[dict[str, Any]]:
+def importance(columns: dict[str, np.ndarray], y: np.ndarray, bundle: Bundle, judge: Judge) -> list[dict[str, Any]]:
     """How much the primary metric worsens when one column is shuffled, largest first.
 
     References:
         Breiman (2001), Random Forests, section 10.
     """
-    generator, contract = np.random.default_rng(params.seed), bundle.contract
-    spread = np.linspace(0, len(y) - 1, min(len(y), params.evaluation.importance_rows)).round().astype(int)
+    generator, evaluation = np.random.default_rng(judge.params.seed), judge.params.evaluation
+    spread = np.linspace(0, len(y) - 1, min(len(y), evaluation.importance_rows)).round().astype(int)
     rows = np.argsort(y, kind="stable")[spread]  # evenly over the target, so that no class is left out
     sample, truth = {name: values[rows] for name, values in columns.items()}, y[rows]
 
     def quality(shuffled: dict[str, np.ndarray]) -> float:
-        return sign(contract) * primary(truth, bundle.scores(shuffled), bundle.decision, contract, params)
+        return judge.sign * judge.primary(truth, bundle.scores(shuffled))
 
     whole, found = quality(sample), []
-    for name in tqdm(contract.features, desc="evaluate: importance", unit=" column", leave=False):
+    for name in tqdm(bundle.contract.features, desc="evaluate: importance", unit=" column", leave=False):
         drops = [
             whole - quality(sample | {name: generator.permutation(sample[name])})
-            for _ in range(params.evaluation.importance_repeats)
+            for _ in range(evaluation.importance_repeats)
         ]
         found.append({"column": name, "drop": float(np.mean(drops)), "spread": float(np.std(drops))})
     return sorted(found, key=lambda entry: -entry["drop"])

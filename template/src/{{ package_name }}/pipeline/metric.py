@@ -1,14 +1,14 @@
 """The metric that candidates compete on and the gate judges."""
 
-from functools import partial
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 
 from ..contract import Contract
 from ..modality import Inputs
 from ..settings import Params
-from ..task import DEFAULT_METRIC, HIGHER_IS_BETTER, PRIMARY_METRICS, Decision, measure
+from ..task import DEFAULT_METRIC, HIGHER_IS_BETTER, PRIMARY_METRICS, Decision, fit_decision, measure
 from . import PipelineError
 from .watch import Watch
 
@@ -22,23 +22,45 @@ def primary_metric(contract: Contract) -> str:
     return metric
 
 
-def sign(contract: Contract) -> int:
-    """1 when more of the primary metric is better, else -1."""
-    return 1 if HIGHER_IS_BETTER[primary_metric(contract)] else -1
+@dataclass(frozen=True)
+class Judge:
+    """How good scores are, by the contract's metric and costs, when they are used with a decision."""
 
+    contract: Contract
+    params: Params
+    decision: Decision
 
-def primary(y: np.ndarray, scores: np.ndarray, decision: Decision, contract: Contract, params: Params) -> float:
-    """The primary metric of scores. Raises PipelineError when these records do not allow it."""
-    metric = primary_metric(contract)
-    measured = measure(y, scores, decision, contract.costs, params.evaluation.precision_at, only=metric)
-    if metric not in measured:
-        raise PipelineError(f"acceptance.metric: {metric!r} cannot be measured on this target; use {DEFAULT_METRIC}")
-    return measured[metric]
+    @property
+    def metric(self) -> str:
+        """Name of the primary metric."""
+        return primary_metric(self.contract)
 
+    @property
+    def sign(self) -> int:
+        """1 when more of the primary metric is better, else -1."""
+        return 1 if HIGHER_IS_BETTER[self.metric] else -1
 
-def watch(
-    inputs: Inputs, y: np.ndarray, decision: Decision, contract: Contract, params: Params, **options: Any
-) -> Watch:
-    """What training on other records is judged by: the primary metric on these; `options` are Watch's own."""
-    judge = partial(primary, y, decision=decision, contract=contract, params=params)
-    return Watch(inputs, primary_metric(contract), judge, sign(contract), **options)
+    def measure(self, y: np.ndarray, scores: np.ndarray, only: str = "") -> dict[str, float]:
+        """Every metric that these records allow, or `only` one of them."""
+        return measure(y, scores, self.decision, self.contract.costs, self.params.evaluation.precision_at, only)
+
+    def primary(self, y: np.ndarray, scores: np.ndarray) -> float:
+        """The primary metric. Raises PipelineError when these records do not allow it."""
+        measured = self.measure(y, scores, only=self.metric)
+        if not measured:
+            advice = f"cannot be measured on this target; use {DEFAULT_METRIC}"
+            raise PipelineError(f"acceptance.metric: {self.metric!r} {advice}")
+        return measured[self.metric]
+
+    def fitted(self, y: np.ndarray, scores: np.ndarray) -> Self:
+        """With the decision that held-out scores call for: candidates are compared as they would be used."""
+        found = fit_decision(self.decision, y, scores, self.contract.costs, self.params.evaluation.coverage)
+        return replace(self, decision=found)
+
+    def watch(self, inputs: Inputs, y: np.ndarray, **options: Any) -> Watch:
+        """What training on other records is judged by: the primary metric on these; `options` are Watch's own."""
+
+        def judge(scores: np.ndarray) -> float:
+            return self.fitted(y, scores).primary(y, scores)
+
+        return Watch(inputs, self.metric, judge, self.sign, **options)

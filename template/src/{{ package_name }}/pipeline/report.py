@@ -37,6 +37,7 @@ STAGES = {
 DOCUMENTS = ("report.html", "model_card.md", "data_dictionary.md")
 TEMPLATES = Path(__file__).with_name("templates")
 MOST_LISTED = 20
+FEW_GROUPS = 30  # from fewer, resampled intervals come out too narrow (Cameron, Gelbach, Miller 2008)
 
 
 def report() -> None:
@@ -110,6 +111,9 @@ def limits(
         )
     else:
         found.append("No column says when a record is from, so nothing here tells how the model ages.")
+    if (groups := evaluation["groups"]) and groups < FEW_GROUPS:
+        few = f"Number of values of {contract.only('group')} in the test part: {groups}"
+        found.append(f"{few}. From so few, intervals may well be too narrow.")
     unknown = [f"{row['column']} = {row['level']}" for row in evaluation["slices"] if row.get("value") is None]
     if unknown:
         found.append(f"Quality is unknown, for want of test records, where {listed(unknown)}.")

@@ -36,27 +36,27 @@ def split() -> None:
     for name, rows in parts.items():
         write(table.take(rows), PARTS / f"{name}.parquet")
     counts = {name: len(rows) for name, rows in parts.items()}
-    write_json(SPLIT, {"method": method(contract), "rows": counts, "periods": periods(table, parts, contract)})
+    facts = {"method": method(contract), "rows": counts, "left_out": table.num_rows - sum(counts.values())}
+    write_json(SPLIT, facts | {"periods": periods(table, parts, contract)})
     print(f"split: {method(contract)}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items()))
 
 
 def method(contract: Contract) -> str:
-    if time := contract.only("time"):
-        return f"by time ({time})"
-    if group := contract.only("group"):
+    time, group = contract.only("time"), contract.only("group")
+    if time:
+        return f"by time ({time})" + f", later parts with new groups only ({group})" * bool(group)
+    if group:
         return f"by group ({group})"
     return "at random, stratified" if contract.split.stratify else "at random"
 
 
-def periods(table: pa.Table, parts: Parts, contract: Contract) -> dict[str, tuple[str, str]]:
+def periods(table: pa.Table, parts: Parts, contract: Contract) -> dict[str, list[str]]:
     """First and last moment of each part; empty when the contract names no time column."""
-    time = contract.only("time")
-    if time is None:
+    if not (time := contract.only("time")):
         return {}
     times = {name: table.column(time).to_pandas().iloc[rows] for name, rows in parts.items()}
-    ends = {name: (str(part.min()), str(part.max())) for name, part in times.items()}
     return {
-        name: (first.removesuffix(" 00:00:00"), last.removesuffix(" 00:00:00")) for name, (first, last) in ends.items()
+        name: [str(end).removesuffix(" 00:00:00") for end in (part.min(), part.max())] for name, part in times.items()
     }
 
 
@@ -68,79 +68,79 @@ def labels_of(table: pa.Table, contract: Contract) -> np.ndarray:
 
 def divide(table: pa.Table, contract: Contract, seed: int) -> Parts:
     """Row numbers of each part."""
-    rows = np.arange(table.num_rows)
+    ratios, groups, classes = contract.split, groups_of(table, contract), None
     if time := contract.only("time"):
-        return _by_time(table.column(time).to_pandas(), contract)
-    if group := contract.only("group"):
-        groups = groups_of(table, group)
-        return _twice(lambda part, share: _group_cut(part, groups, share, seed), rows, contract)
-    classes = strata(labels_of(table, contract)) if contract.split.stratify else None
-    return _twice(lambda part, share: _random_cut(part, classes, share, seed), rows, contract)
-
-
-def groups_of(table: pa.Table, group: str) -> np.ndarray:
-    """The group of each row. Raises PipelineError when one is missing."""
-    values = table.column(group)
-    if values.null_count:
-        raise PipelineError(
-            f"column {group!r}: a split by group needs a group in every row, {values.null_count} lack it"
-        )
-    return values.to_numpy()
-
-
-def _twice(cut, rows: np.ndarray, contract: Contract) -> Parts:  # type: ignore[no-untyped-def]
-    """Cut off the test part, then the validation part from what is left."""
-    ratios = contract.split
-    rest, test = cut(rows, ratios.test)
-    train, validation = cut(rest, ratios.validation / (ratios.train + ratios.validation))
+        return _by_time(table.column(time).to_pandas(), groups, contract)
+    if groups is None and ratios.stratify:
+        classes = strata(labels_of(table, contract))
+    rest, test = _cut(np.arange(table.num_rows), ratios.test, groups, classes, seed)
+    train, validation = _cut(rest, ratios.validation / (ratios.train + ratios.validation), groups, classes, seed)
     return {"train": train, "validation": validation, "test": test}
 
 
-def _random_cut(rows: np.ndarray, classes: np.ndarray | None, share: float, seed: int) -> list[np.ndarray]:
+def groups_of(table: pa.Table, contract: Contract) -> np.ndarray | None:
+    """The group of each row, where the contract names a group column. Raises PipelineError when one is missing."""
+    if not (group := contract.only("group")):
+        return None
+    values = table.column(group)
+    if values.null_count:
+        lacking = f"{values.null_count} lack it"
+        raise PipelineError(f"column {group!r}: a split by group needs a group in every row, {lacking}")
+    return values.to_numpy()
+
+
+def _cut(
+    rows: np.ndarray, share: float, groups: np.ndarray | None, classes: np.ndarray | None, seed: int
+) -> list[np.ndarray]:
+    """Two parts of some rows, the second with such a share of the groups, of each class, or of all rows."""
+    if groups is not None:
+        splitter = GroupShuffleSplit(n_splits=1, test_size=share, random_state=seed)
+        return [rows[part] for part in next(splitter.split(rows, groups=groups[rows]))]
+    chosen = None if classes is None else classes[rows]
     try:
-        chosen = None if classes is None else classes[rows]
         return [np.sort(part) for part in train_test_split(rows, test_size=share, stratify=chosen, random_state=seed)]
     except ValueError as error:
         raise PipelineError(f"too few records to stratify: {error} Set split.stratify to false to do without") from None
 
 
-def _group_cut(rows: np.ndarray, groups: np.ndarray, share: float, seed: int) -> list[np.ndarray]:
-    splitter = GroupShuffleSplit(n_splits=1, test_size=share, random_state=seed)
-    return [rows[part] for part in next(splitter.split(rows, groups=groups[rows]))]
+def _by_time(times: pd.Series, groups: np.ndarray | None, contract: Contract) -> Parts:
+    """Oldest rows train, newest test; rows of one moment stay together.
 
-
-def _by_time(times: pd.Series, contract: Contract) -> Parts:
-    """Oldest rows train, newest test; rows of one moment stay together."""
+    Of the later parts, rows of a group that an earlier one holds are left out: whichever part took the whole group,
+    rows newer than those of a later part would train, or rows older than those of training would test.
+    """
     if times.isna().any():
-        raise PipelineError(
-            f"column {times.name!r}: a split by time needs a time in every row, {times.isna().sum()} lack it"
-        )
+        lacking = f"{times.isna().sum()} lack it"
+        raise PipelineError(f"column {times.name!r}: a split by time needs a time in every row, {lacking}")
     share = times.rank(method="max", pct=True).to_numpy()
     train = share <= contract.split.train
     test = share > contract.split.train + contract.split.validation
-    parts = {"train": train, "validation": ~train & ~test, "test": test}
-    return {name: np.flatnonzero(mask) for name, mask in parts.items()}
+    oldest, middle, newest = map(np.flatnonzero, (train, ~train & ~test, test))
+    earlier = np.concatenate([oldest, middle])
+    return {"train": oldest, "validation": _new(middle, oldest, groups), "test": _new(newest, earlier, groups)}
+
+
+def _new(later: np.ndarray, earlier: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+    """The later rows without those of groups that the earlier ones hold."""
+    return later if groups is None else later[~np.isin(groups[later], groups[earlier])]
 
 
 def refuse_overlap(table: pa.Table, parts: Parts, contract: Contract) -> None:
     """No id and no group may stand in two parts: the model would be tested on what it has seen."""
-    by_time = contract.only("time") is not None
-    for name in dict.fromkeys((*contract.with_role("group"), *(() if by_time else contract.with_role("id")))):
+    ids = () if contract.only("time") else contract.with_role("id")
+    for name in (*contract.with_role("group"), *ids):
         if name not in table.column_names:
             continue
         values = table.column(name).to_pandas()
-        seen = {part: set(values.iloc[rows].dropna()) for part, rows in parts.items()}
-        shared = (
-            (seen["train"] & seen["test"]) | (seen["train"] & seen["validation"]) | (seen["validation"] & seen["test"])
-        )
-        if shared:
+        seen = pd.concat([values.iloc[rows].dropna().drop_duplicates() for rows in parts.values()])
+        if shared := sorted(set(seen[seen.duplicated()])):
             raise PipelineError(
-                f"column {name!r}: {len(shared)} value(s), such as {sorted(shared)[0]!r}, stand in more than one part; "
+                f"column {name!r}: {len(shared)} value(s), such as {shared[0]!r}, stand in more than one part; "
                 "give it role: [id, group] so that its rows stay together, or type: ignored if it identifies nothing"
             )
     empty = [name for name, rows in parts.items() if len(rows) == 0]
     if empty:
-        raise PipelineError(f"the {' and '.join(empty)} part is empty: there are too few records or groups")
+        raise PipelineError(f"the {' and '.join(empty)} part is empty: there are too few records or (new) groups")
 
 
 def refuse_missing_classes(table: pa.Table, parts: Parts, contract: Contract) -> None:
@@ -167,15 +167,19 @@ def folds(
     if count == 1:
         yield list(folds(table, contract, y, ONE_OF, seed))[-1]
         return
-    rows = np.arange(table.num_rows)
+    rows, classes, groups = np.arange(table.num_rows), strata(y), groups_of(table, contract)
     if time := contract.only("time"):
         moments, moment = np.unique(table.column(time).to_numpy(), return_inverse=True)
-        for earlier, later in TimeSeriesSplit(count).split(moments):  # rows of one moment stay together
-            yield np.flatnonzero(np.isin(moment, earlier)), np.flatnonzero(np.isin(moment, later))
+        for splits in TimeSeriesSplit(count).split(moments):  # rows of one moment stay together
+            earlier, later = (np.flatnonzero(np.isin(moment, chosen)) for chosen in splits)
+            if not len(kept := _new(later, earlier, groups)):
+                raise PipelineError(
+                    f"column {contract.only('group')!r}: no group is new in a later fold: lower tune.folds, or leave "
+                    "out role: group, if the model will meet the same groups again"
+                )
+            yield earlier, kept
         return
-    classes, group = strata(y), contract.only("group")
-    if group:
-        groups = groups_of(table, group)
+    if groups is not None:
         splitter = StratifiedGroupKFold(count) if contract.split.stratify else GroupKFold(count)
         yield from splitter.split(rows, classes, groups)
     elif contract.split.stratify:

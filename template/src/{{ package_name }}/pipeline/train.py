@@ -14,15 +14,14 @@ from tqdm import tqdm
 from .. import contract as contracts
 from .. import model
 from ..artifacts import BUNDLE, CHECKPOINTS, INGEST, TRAINING, TUNING, read_json, write_json
-from ..bundle import MODEL, REFERENCE, Bundle, Golden, digest, save
+from ..bundle import MODEL, REFERENCE, Bundle, Golden, Manifest, digest, save
 from ..contract import PATH as CONTRACT
-from ..contract import Contract
 from ..modality import Encoder, Inputs
 from ..records import to_raw
-from ..settings import PARAMS, Params, load_params
-from ..task import Decision, baseline_scores, encode_target, fit_decision, measure, new_decision
+from ..settings import PARAMS, load_params
+from ..task import Decision, baseline_scores, encode_target, new_decision
 from . import PipelineError, command
-from .metric import primary_metric, sign, watch
+from .metric import Judge
 from .table import columns_of, read_part, target_of, write
 
 GOLDEN_RECORDS, GOLDEN_DRAW = 5, 50
@@ -32,10 +31,8 @@ GOLDEN_RECORDS, GOLDEN_DRAW = 5, 50
 class Material:
     """What candidates are fitted on and judged by: encoded records and targets of the training and validation parts."""
 
-    contract: Contract
-    params: Params
+    judge: Judge
     encoder: Encoder
-    decision: Decision
     fitting: pa.Table
     validation: pa.Table
     inputs: Inputs
@@ -46,21 +43,27 @@ class Material:
 
 def train() -> None:
     material = prepare()
-    contract, params, truth = material.contract, material.params, material.truth
-    fitted = fit_candidates(material)
-    scores = {name: model.score(estimator, material.held_out) for name, estimator in fitted.items()}
+    truth, candidates = material.truth, fit_candidates(material)
+    scores = {name: model.score(estimator, material.held_out) for name, estimator in candidates.items()}
     scores = {"dummy": baseline_scores(material.y, len(truth)), **scores}
-    measured = {
-        name: measure(truth, found, material.decision, contract.costs, params.evaluation.precision_at)
-        for name, found in scores.items()
-    }
-    chosen = best(measured, contract, params)
-
-    decision = fit_decision(material.decision, truth, scores[chosen], contract.costs, params.evaluation.coverage)
-    bundle = export(fitted[chosen], decision, material)
+    judges = {name: material.judge.fitted(truth, found) for name, found in scores.items()}
+    measured = {name: judges[name].measure(truth, found) for name, found in scores.items()}
+    chosen = best(measured, material.judge)
+    bundle = export(candidates[chosen], judges[chosen].decision, material)
     parity = compare(bundle.run(material.held_out), scores[chosen], truth)
-    write_json(TRAINING, record(chosen, measured, parity, bundle, contract))
-    print(f"train: {chosen} is best of {len(fitted)} by {primary_metric(contract)}; largest parity error {parity:.1e}")
+    details = {
+        "chosen": chosen,
+        "metric": material.judge.metric,
+        "validation": measured,
+        "parity": parity,
+        "model_version": bundle.manifest.model_version,
+        "decision": bundle.decision.model_dump(),
+        "features": bundle.encoder.names,
+        "dropped": bundle.encoder.dropped,
+        "bundle_bytes": sum(file.stat().st_size for file in BUNDLE.iterdir()),
+    }
+    write_json(TRAINING, details)
+    print(f"train: {chosen} is best of {len(candidates)} by {details['metric']}; largest parity error {parity:.1e}")
 
 
 def prepare() -> Material:
@@ -72,12 +75,12 @@ def prepare() -> Material:
     columns = columns_of(fitting)
     encoder = Encoder.fit(columns, contract, params.features)
     inputs, held_out = encoder.encode(columns), encoder.encode(columns_of(validation))
-    return Material(contract, params, encoder, decision, fitting, validation, inputs, y, held_out, truth)
+    return Material(Judge(contract, params, decision), encoder, fitting, validation, inputs, y, held_out, truth)
 
 
 def fit_candidates(material: Material) -> dict[str, Any]:
     """The linear baseline as it comes, and every candidate with its tuned hyperparameters."""
-    shared = material.params.model.shared
+    shared = material.judge.params.model.shared
     fixed = {key: entry for key, entry in shared.items() if not isinstance(entry, dict)}
     wanted = {"baseline": (model.LINEAR_BASELINE, fixed)} | {name: (name, found) for name, found in tuned().items()}
     return {
@@ -93,27 +96,20 @@ def tuned() -> dict[str, dict[str, Any]]:
 
 def build_candidate(name: str, hyperparameters: dict[str, Any], material: Material) -> Any:
     """A candidate for this material, not yet fitted."""
-    options: dict[str, Any] = {"class_weight": material.params.model.class_weight, "seed": material.params.seed}
-    return model.build(name, hyperparameters, encoder=material.encoder, decision=material.decision, **options)
+    judge, params = material.judge, material.judge.params
+    options: dict[str, Any] = {"class_weight": params.model.class_weight, "seed": params.seed}
+    return model.build(name, hyperparameters, encoder=material.encoder, decision=judge.decision, **options)
 
 
 def fit_candidate(label: str, name: str, hyperparameters: dict[str, Any], material: Material) -> Any:
     """A fitted candidate; `label` is that of its checkpoints, from which a finished one is taken up."""
-    watched = watch(
-        material.held_out,
-        material.truth,
-        material.decision,
-        material.contract,
-        material.params,
-        folder=CHECKPOINTS / label,
-    )
+    watched = material.judge.watch(material.held_out, material.truth, folder=CHECKPOINTS / label)
     return model.fit(build_candidate(name, hyperparameters, material), material.inputs, material.y, watched)
 
 
-def best(measured: dict[str, dict[str, float]], contract: Contract, params: Params) -> str:
+def best(measured: dict[str, dict[str, float]], judge: Judge) -> str:
     """The candidate with the best primary metric on validation; baselines do not compete."""
-    metric = primary_metric(contract)
-    return max(params.model.candidates, key=lambda name: sign(contract) * measured[name][metric])
+    return max(judge.params.model.candidates, key=lambda name: judge.sign * measured[name][judge.metric])
 
 
 def export(estimator: Any, decision: Decision, material: Material) -> Bundle:
@@ -124,20 +120,20 @@ def export(estimator: Any, decision: Decision, material: Material) -> Bundle:
         output = model.export(estimator, material.inputs, BUNDLE / MODEL)
     except ValueError as error:
         raise PipelineError(str(error)) from None
-    details: dict[str, Any] = {
-        "contract_file": CONTRACT,
-        "contract": material.contract,
-        "encoder": material.encoder,
-        "output": output,
-        "inputs": tuple(material.inputs),
-        "decision": decision,
-        "lineage": lineage(),
-    }
+    manifest = Manifest(
+        contract_digest=material.judge.contract.digest,
+        inputs=tuple(material.inputs),
+        output=output,
+        decision=decision,
+        golden=(),
+        lineage=lineage(),
+    )
     write(pa.table({}), BUNDLE / REFERENCE)
-    save(BUNDLE, golden=(), **details)
+    save(BUNDLE, CONTRACT, material.encoder, manifest)
     draft = Bundle.load(BUNDLE)  # what remains is what this graph itself gives
     write(reference(draft, material), BUNDLE / REFERENCE)
-    save(BUNDLE, golden=golden_records(draft, material), **details)
+    golden = golden_records(draft, material)
+    save(BUNDLE, CONTRACT, material.encoder, manifest.model_copy(update={"golden": golden}))
     return Bundle.load(BUNDLE)
 
 
@@ -147,8 +143,8 @@ def reference(bundle: Bundle, material: Material) -> pa.Table:
     A model knows its training records, so their embeddings are unlike those of any others: these are left out.
     """
     held_out = bundle.describe(columns_of(material.validation))
-    wanted = max(0, material.params.drift.reference_rows - material.validation.num_rows)
-    rows = np.random.default_rng(material.params.seed).permutation(material.fitting.num_rows)[:wanted]
+    wanted = max(0, material.judge.params.drift.reference_rows - material.validation.num_rows)
+    rows = np.random.default_rng(material.judge.params.seed).permutation(material.fitting.num_rows)[:wanted]
     known = bundle.describe(columns_of(material.fitting.take(np.sort(rows))), np.empty((len(rows), 0)))
     return pa.table({name: known.get(name, [None] * len(rows)) + values for name, values in held_out.items()})
 
@@ -161,7 +157,7 @@ def golden_records(bundle: Bundle, material: Material) -> tuple[Golden, ...]:
     contract, fitting = bundle.contract, material.fitting
     shown = [*contract.features, *contract.with_role("time"), *(rule.column for rule in contract.eligibility)]
     gaps = np.sum([fitting.column(name).is_null().to_numpy() for name in contract.features], axis=0)
-    rows = np.random.default_rng(material.params.seed).permutation(fitting.num_rows)
+    rows = np.random.default_rng(material.judge.params.seed).permutation(fitting.num_rows)
     drawn = rows[np.argsort(gaps[rows], kind="stable")][:GOLDEN_DRAW]
     records = fitting.select(list(dict.fromkeys(shown))).take(drawn).to_pylist()
     small = sorted(records, key=picture_bytes)[:GOLDEN_RECORDS]
@@ -206,26 +202,6 @@ def git_sha() -> str:
     counted = ["--", ".", ":!dvc.lock", ":!data"]
     changed = subprocess.run(["git", "diff", "--quiet", "HEAD", *counted], check=False).returncode != 0
     return head.stdout.strip() + "-dirty" * changed
-
-
-def record(
-    chosen: str,
-    measured: dict[str, dict[str, float]],
-    parity: float,
-    bundle: Bundle,
-    contract: Contract,
-) -> dict[str, Any]:
-    return {
-        "chosen": chosen,
-        "metric": primary_metric(contract),
-        "validation": measured,
-        "parity": parity,
-        "model_version": bundle.manifest.model_version,
-        "decision": bundle.decision.model_dump(),
-        "features": bundle.encoder.names,
-        "dropped": bundle.encoder.dropped,
-        "bundle_bytes": sum(file.stat().st_size for file in BUNDLE.iterdir()),
-    }
 
 
 if __name__ == "__main__":

@@ -9,20 +9,19 @@ from typing import Any
 import numpy as np
 import optuna
 import pyarrow as pa
-from tqdm import tqdm
 
 from .. import contract as contracts
 from .. import model
 from ..artifacts import TUNING, write_json
-from ..contract import Contract
 from ..modality import Encoder, Inputs
-from ..settings import Params, load_params
-from ..task import HIGHER_IS_BETTER, Decision, new_decision, strata
+from ..settings import load_params
+from ..task import new_decision, strata
 from . import PipelineError, command
-from .metric import primary_metric, watch
+from .metric import Judge
 from .split import folds, labels_of
 from .table import columns_of, read_part, target_of
 
+PRUNED = optuna.trial.TrialState.PRUNED
 STARTED, WARM = 2, 3  # trials, and steps of a trial, before a hopeless one is ended early
 STEPS = 10_000  # of one fold at most: the steps of all folds in a row are one trial's
 
@@ -39,55 +38,23 @@ class Fold:
 
 
 def tune() -> None:
-    contract, params = contracts.load(), load_params()
-    metric = primary_metric(contract)
-    train = read_part("train")
-    prepared = prepare(train, contract, params)
-    decision = new_decision(target_of(train, contract), contract)
+    contract, params, train = contracts.load(), load_params(), read_part("train")
+    judge = Judge(contract, params, new_decision(target_of(train, contract), contract))
+    prepared = prepare(train, judge)
     deadline = time.monotonic() + params.tune.timeout_s
-    trials = {name: params.tune.trials if searched(space) else 1 for name, space in params.model.spaces.items()}
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     found = {}
-    with tqdm(total=sum(trials.values()), desc="tune", unit=" trial") as progress:
-        for name, space in params.model.spaces.items():
-            progress.set_postfix_str(name)
-            evaluate = partial(
-                objective,
-                name=name,
-                space=space,
-                prepared=prepared,
-                decision=decision,
-                contract=contract,
-                params=params,
-            )
-            study = search(
-                evaluate, HIGHER_IS_BETTER[metric], trials[name], deadline - time.monotonic(), params.seed, progress
-            )
-            found[name] = summary(study, space)
-    write_json(TUNING, {"metric": metric, "folds": len(prepared), "candidates": found})
-    for name, result in found.items():
+    for name, space in params.model.spaces.items():
+        found[name] = result = search(name, space, prepared, judge, deadline)
         many = f" +- {result['spread']:.4f} over {len(prepared)} folds"
-        print(f"tune: {name}: {metric} {result['score']:.4f}{many if len(prepared) > 1 else ' on a held-out fifth'}")
+        how = many if len(prepared) > 1 else " on a held-out fifth"
+        print(f"tune: {name}: {judge.metric} {result['score']:.4f}{how}")
+    write_json(TUNING, {"metric": judge.metric, "folds": len(prepared), "candidates": found})
 
 
-def search(
-    evaluate: Callable[[optuna.Trial], float], maximise: bool, trials: int, seconds: float, seed: int, progress: tqdm
-) -> optuna.Study:
-    """An Optuna study of at most so many trials; at least one runs when the time is up."""
-    study = optuna.create_study(
-        direction="maximize" if maximise else "minimize",
-        sampler=optuna.samplers.TPESampler(seed=seed),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTED, n_warmup_steps=WARM),
-    )
-
-    def tick(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-        progress.update()
-
-    study.optimize(evaluate, n_trials=trials, timeout=max(1.0, seconds), callbacks=[tick])
-    return study
-
-
-def prepare(train: pa.Table, contract: Contract, params: Params) -> list[Fold]:
+def prepare(train: pa.Table, judge: Judge) -> list[Fold]:
     """Encode each fold with what its own fitting part taught; trials then share the work."""
+    contract, params = judge.contract, judge.params
     y = labels_of(train, contract)
     prepared = []
     for fitting, scoring in folds(train, contract, y, params.tune.folds, params.seed):
@@ -99,22 +66,28 @@ def prepare(train: pa.Table, contract: Contract, params: Params) -> list[Fold]:
     return prepared
 
 
-def objective(
-    trial: optuna.Trial,
-    name: str,
-    space: Mapping[str, Any],
-    prepared: list[Fold],
-    decision: Decision,
-    contract: Contract,
-    params: Params,
-) -> float:
+def search(name: str, space: Mapping[str, Any], prepared: list[Fold], judge: Judge, deadline: float) -> dict[str, Any]:
+    """The best hyperparameters of a candidate and all that were tried: one trial at least, when the time is up."""
+    study = optuna.create_study(
+        direction="maximize" if judge.sign > 0 else "minimize",
+        sampler=optuna.samplers.TPESampler(seed=judge.params.seed),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTED, n_warmup_steps=WARM),
+    )
+    evaluate = partial(objective, name=name, space=space, prepared=prepared, judge=judge)
+    searched = any(isinstance(entry, dict) for entry in space.values())
+    trials, seconds = judge.params.tune.trials if searched else 1, max(1, round(deadline - time.monotonic()))
+    study.optimize(evaluate, n_trials=trials, timeout=seconds, show_progress_bar=True)
+    return summary(study, space)
+
+
+def objective(trial: optuna.Trial, name: str, space: Mapping[str, Any], prepared: list[Fold], judge: Judge) -> float:
     """Mean of the primary metric over the folds."""
     hyperparameters = {key: suggest(trial, key, entry) for key, entry in space.items()}
-    found = []
+    params, found = judge.params, []
     for number, fold in enumerate(prepared):
-        watched = watch(fold.held_out, fold.truth, decision, contract, params, report=reporter(trial, number * STEPS))
+        watched = judge.watch(fold.held_out, fold.truth, report=reporter(trial, number * STEPS))
         options: dict[str, Any] = {"class_weight": params.model.class_weight, "seed": params.seed}
-        estimator = model.build(name, hyperparameters, encoder=fold.encoder, decision=decision, **options)
+        estimator = model.build(name, hyperparameters, encoder=fold.encoder, decision=judge.decision, **options)
         fitted = model.fit(estimator, fold.inputs, fold.y, watched)
         found.append(watched.judge(model.score(fitted, fold.held_out)))
     trial.set_user_attr("spread", float(np.std(found)))
@@ -130,10 +103,6 @@ def reporter(trial: optuna.Trial, first: int) -> Callable[[int, float], None]:
             raise optuna.TrialPruned
 
     return report
-
-
-def searched(space: Mapping[str, Any]) -> bool:
-    return any(isinstance(entry, dict) for entry in space.values())
 
 
 def suggest(trial: optuna.Trial, key: str, entry: Any) -> Any:
@@ -160,16 +129,11 @@ def summary(study: optuna.Study, space: Mapping[str, Any]) -> dict[str, Any]:
         "score": best.value,
         "spread": best.user_attrs["spread"],
         "trials": [
-            {
-                "hyperparameters": trial.params,
-                "score": trial.value,
-                "ended_early": trial.state is optuna.trial.TrialState.PRUNED,
-            }
+            {"hyperparameters": trial.params, "score": trial.value, "ended_early": trial.state is PRUNED}
             for trial in study.trials
         ],
     }
 
 
 if __name__ == "__main__":
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     command(tune)

@@ -1,0 +1,194 @@
+"""How candidates are parted, compared and judged, on small made tables whose answers are known."""
+
+import importlib
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import yaml
+from conftest import Render
+
+NAME = "judging_model"
+Module = Callable[[str], Any]
+
+
+@pytest.fixture(scope="session")
+def code(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Module:
+    """`code("pipeline.split")` gives that module of a rendered project, whose package has a name of its own here."""
+    source = tmp_path_factory.mktemp("judging")
+    shutil.copytree(render() / "src/customer_model", source / NAME)
+
+    def module(name: str) -> Any:
+        sys.path.insert(0, str(source))
+        try:
+            return importlib.import_module(f"{NAME}.{name}")
+        finally:
+            sys.path.remove(str(source))
+
+    return module
+
+
+def content(metric: str = "", **columns: dict[str, Any]) -> dict[str, Any]:
+    """A contract for the target y and the feature x, and more columns."""
+    return {
+        "problem": {"name": "made"},
+        "source": {"path": "made.parquet"},
+        "target": {"name": "y", "kind": "binary", "positive": "yes"},
+        "columns": {"x": {"type": "number"}, "y": {"type": "category", "role": "target"}, **columns},
+        "acceptance": {"metric": metric},
+        "costs": {"false_negative": 20},
+    }
+
+
+GROUP = {"type": "category", "role": "group"}
+TIME = {"type": "number", "role": "time"}
+
+
+def judged(code: Module, groups: list[np.ndarray], labels: np.ndarray, right: np.ndarray) -> dict[str, Any]:
+    """The intervals for a model that is right for some records and wrong for the others."""
+    contract = code("contract").parse(content("accuracy", g=GROUP), "made")
+    params = code("settings").Params(model={"candidates": {}})
+    said = np.where(right, labels, 1 - labels)
+    scores, dummy = np.eye(2)[said], np.full((len(labels), 2), 0.5)
+    judge = code("pipeline.metric").Judge(contract, params, code("task").new_decision(["no", "yes"], contract))
+    found, gain = code("pipeline.evaluate").intervals(labels, scores, judge, dummy, judge, groups)
+    return {name: found[name] for name in ("accuracy", "recall")} | {"gain": gain}
+
+
+def width(interval: dict[str, float]) -> float:
+    return interval["high"] - interval["low"]
+
+
+def test_intervals_are_wider_where_records_of_a_group_are_alike(code: Module) -> None:
+    """Twenty groups of 25 records, and the model is right for all of a group or for none: it saw 20 cases, not 500."""
+    generator = np.random.default_rng(0)
+    labels, right = generator.integers(0, 2, 500), np.repeat(generator.random(20) < 0.7, 25)
+    groups = np.split(np.arange(500), 20)
+    by_group, by_row = judged(code, groups, labels, right), judged(code, [], labels, right)
+    for name in by_row:
+        assert width(by_group[name]) > 3 * width(by_row[name]), name
+    assert width(by_group["accuracy"]) == pytest.approx(
+        2 * 1.96 * (right.mean() * (1 - right.mean()) / 20) ** 0.5, rel=0.2
+    )
+
+
+def test_intervals_are_those_of_rows_where_groups_mean_nothing(code: Module) -> None:
+    generator = np.random.default_rng(0)
+    labels, right = generator.integers(0, 2, 500), generator.random(500) < 0.7
+    by_row = judged(code, [], labels, right)
+    assert judged(code, list(np.arange(500)[:, None]), labels, right) == by_row  # each record a group of its own
+    assert judged(code, [np.arange(500)], labels, right) == by_row  # one group cannot tell how groups differ
+    by_group = judged(code, np.split(np.arange(500), 20), labels, right)
+    assert width(by_group["accuracy"]) == pytest.approx(width(by_row["accuracy"]), rel=0.35)
+
+
+def test_the_rows_of_a_group_are_found_wherever_they_stand(code: Module) -> None:
+    table = pa.table({"g": ["b", "a", "b", "c", "a"], "y": ["yes"] * 5, "x": [1.0] * 5})
+    evaluate, parse = code("pipeline.evaluate"), code("contract").parse
+    found = evaluate.members(table, parse(content(g=GROUP), "made"))
+    assert sorted(map(list, found)) == [[0, 2], [1, 4], [3]]
+    assert evaluate.members(table, parse(content(g=GROUP | {"role": "sensitive"}), "made")) == []
+
+
+def visits(groups: int = 200, rows: int = 3_000) -> pa.Table:
+    """Patients who begin one after the other and come for a while: most of a part's patients are new to it."""
+    generator = np.random.default_rng(0)
+    patients = generator.integers(0, groups, rows)
+    times = 10.0 * patients + generator.integers(0, 300, rows)
+    labels = np.where(generator.random(rows) < 0.5, "yes", "no")
+    order = generator.permutation(rows)
+    return pa.table({"g": [f"p{number}" for number in patients[order]], "t": times[order], "y": labels[order]})
+
+
+def assert_later_and_new(table: pa.Table, earlier: np.ndarray, later: np.ndarray) -> None:
+    times, groups = table.column("t").to_numpy(), np.array(table.column("g").to_pylist())
+    assert len(earlier) and len(later)
+    assert times[earlier].max() < times[later].min()
+    assert not set(groups[earlier]) & set(groups[later])
+
+
+def test_with_time_and_group_later_parts_hold_new_groups_only(code: Module) -> None:
+    table, split = visits(), code("pipeline.split")
+    contract = code("contract").parse(content(g=GROUP, t=TIME), "made")
+    parts = split.divide(table, contract, seed=0)
+    assert_later_and_new(table, parts["train"], parts["validation"])
+    assert_later_and_new(table, np.concatenate([parts["train"], parts["validation"]]), parts["test"])
+    assert len(parts["train"]) == pytest.approx(0.7 * table.num_rows, rel=0.01)
+    split.refuse_overlap(table, parts, contract)
+    fitting = table.take(parts["train"])
+    for count in (1, 3):
+        folds = list(split.folds(fitting, contract, split.labels_of(fitting, contract), count, seed=0))
+        assert len(folds) == count
+        for earlier, later in folds:
+            assert_later_and_new(fitting, earlier, later)
+
+
+def test_groups_that_are_always_there_leave_nothing_to_test_on(code: Module) -> None:
+    """Then nobody can tell how new groups would fare, and the message says what to do."""
+    table, split, error = visits(groups=2), code("pipeline.split"), code("pipeline").PipelineError
+    contract = code("contract").parse(content(g=GROUP, t=TIME), "made")
+    with pytest.raises(error, match="validation and test part is empty.*new.*groups"):
+        split.refuse_overlap(table, split.divide(table, contract, seed=0), contract)
+    with pytest.raises(error, match="'g': no group is new in a later fold: .*role: group"):
+        list(split.folds(table, contract, split.labels_of(table, contract), 3, seed=0))
+
+
+def rare(rows: int, seed: int) -> pa.Table:
+    """One record in twenty is positive, and none is sure to be: no probability comes near 0.5."""
+    generator = np.random.default_rng(seed)
+    x = generator.normal(size=rows)
+    positive = generator.random(rows) < 0.05 * np.exp(0.9 * x - 0.4)
+    return pa.table({"x": x, "y": np.where(positive, "yes", "no")})
+
+
+Run = Callable[[dict[str, Any], dict[str, Any]], None]
+
+
+@pytest.fixture
+def run_on_rare(code: Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Tunes, trains and evaluates on `rare` under a contract and the section `model` of the parameters."""
+
+    def run(contract: dict[str, Any], model: dict[str, Any]) -> None:
+        monkeypatch.chdir(tmp_path)
+        Path("contract.yaml").write_text(yaml.safe_dump(contract))
+        Path("params.yaml").write_text(yaml.safe_dump({"model": model, "tune": {"folds": 2}}))
+        for seed, part in enumerate(("train", "validation", "test")):
+            code("pipeline.table").write(rare(2_000, seed), Path(f"data/parts/{part}.parquet"))
+        code("artifacts").write_json(Path("artifacts/ingest.json"), {"data_sha256": ""})
+        for stage in ("tune", "train", "evaluate"):
+            getattr(code(f"pipeline.{stage}"), stage)()
+
+    return run
+
+
+def artifact(name: str) -> Any:
+    return json.loads(Path(f"artifacts/{name}.json").read_text())
+
+
+def test_candidates_are_compared_at_the_threshold_that_they_would_get(run_on_rare: Run) -> None:
+    """At 0.5 neither finds a positive record, so that F1 is 0 for both; one of them does not look at x at all."""
+    blind, seeing = {"n_estimators": 5, "max_depth": 1, "min_samples_leaf": 1_400}, {"strength": 1.0}
+    run_on_rare(content("f1"), {"candidates": {"forest": blind, "linear": seeing}})
+    tuned, training = artifact("tuning")["candidates"], artifact("training")
+    scores = {name: found["f1"] for name, found in training["validation"].items()}
+    assert tuned["linear"]["score"] > tuned["forest"]["score"] > 0
+    assert training["chosen"] == "linear" and scores["linear"] > 1.2 * scores["forest"] > 0
+    assert training["decision"]["threshold"] < 0.3
+
+
+def test_the_baseline_decides_as_well_as_it_can(run_on_rare: Run) -> None:
+    """With balanced weights the model's threshold is far above the share of positives, at which missing all of them
+    would be the baseline's lot; taking all for positive is cheaper, and known from the training part."""
+    contract = content("cost_per_record") | {"costs": {"false_negative": 60}}
+    run_on_rare(contract, {"candidates": {"linear": {}}, "class_weight": "balanced"})
+    found, share = artifact("evaluation"), np.mean(rare(2_000, 2).column("y").to_numpy() == "yes")
+    assert artifact("training")["decision"]["threshold"] > 2 * share
+    assert found["baseline"]["cost_per_record"] == pytest.approx(1 - share)
+    value = found["metrics"]["cost_per_record"]["value"]
+    assert found["gain_over_baseline"]["value"] == pytest.approx(1 - share - value, abs=0.02)
