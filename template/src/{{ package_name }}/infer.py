@@ -32,7 +32,7 @@ from .wording import percent
 SAMPLE_ROWS = 100_000
 RAW = Path("data/raw")
 SECRET = re.compile(r"://[^/]*:(?!\$\{)[^/]*@|(?i:pass|pwd|secret|token)\w*=(?!\$\{)")
-SQLITE = b"SQLite format 3\0"
+DATABASES = (".db", ".sqlite", ".sqlite3")
 TELLING_ROWS = 40  # with fewer records, a column may well predict the target by chance
 
 
@@ -128,7 +128,7 @@ def locate(data: str, query: str) -> Source:
     """
     if "://" not in data and not data.startswith("${"):
         path = Path(data)
-        if _is_sqlite(path):
+        if path.suffix.lower() in DATABASES:
             raise SourceError(f"{path} is a database: give DATA=sqlite:///{path} QUERY=table")
         source = sniff(path)
         files = naming_files(source) if PARSERS and not source.files else source.files
@@ -141,13 +141,6 @@ def locate(data: str, query: str) -> Source:
     source = Source(path=RAW / "snapshot.parquet", url=data, query=query)
     snapshot(source)
     return source
-
-
-def _is_sqlite(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(len(SQLITE)) == SQLITE
 
 
 def adopt(source: Source) -> Source:

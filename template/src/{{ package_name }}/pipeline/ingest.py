@@ -1,8 +1,6 @@
 """Stage 1: raw records become typed, de-duplicated, eligible rows in Parquet, without direct personal data."""
 
 import hashlib
-from collections.abc import Callable
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -12,9 +10,9 @@ from .. import contract as contracts
 from ..artifacts import CLEAN, INGEST, write_json
 from ..bundle import digest
 from ..contract import Contract, Source
-from ..records import Value, check_features, ineligible, parser, pseudonym
+from ..records import Parser, Value, check_features, ineligible, parser, pseudonym
 from ..settings import Environment
-from ..source import FILE, SourceError, files_of, read_chunks
+from ..source import FILE, files_of, read_chunks
 from . import PipelineError, command
 from .table import arrow_type, write
 
@@ -41,25 +39,17 @@ def ingest() -> None:
 def read_typed(contract: Contract) -> tuple[int, pa.Table]:
     """Number of raw rows, and the typed table. Every column that does not fit is named at once."""
     schema = pa.schema([(name, arrow_type(column)) for name, column in contract.columns.items()])
-    batches, rows, failures = [], 0, dict[str, list[str]]()
-    try:
-        for chunk in tqdm(read_chunks(contract.source), desc="ingest", unit=" chunk", leave=False):
-            require_columns(chunk, contract)
-            typed = [
-                parse_column(chunk[name].tolist(), parser(column, contract.source.decimal), rows, failures, name)
-                for name, column in contract.columns.items()
-            ]
-            batches.append(
-                pa.Table.from_arrays(
-                    [pa.array(values, kind) for values, kind in zip(typed, schema.types, strict=True)], schema=schema
-                )
-            )
-            rows += len(chunk)
-    except SourceError as error:
-        raise PipelineError(str(error)) from None
-    if failures:
-        raise PipelineError(f"{contract.source.path}: values that do not fit the contract:\n" + describe(failures))
-    return rows, pa.concat_tables(batches) if batches else schema.empty_table()
+    parsers = {name: parser(column, contract.source.decimal) for name, column in contract.columns.items()}
+    failures: dict[str, list[str]] = {name: [] for name in parsers}
+    batches, rows = [], 0
+    for chunk in tqdm(read_chunks(contract.source), desc="ingest", unit=" chunk", leave=False):
+        require_columns(chunk, contract)
+        typed = {name: parse_column(chunk[name], parse, rows, failures[name]) for name, parse in parsers.items()}
+        batches.append(pa.table(typed, schema=schema))
+        rows += len(chunk)
+    if found := describe(failures):
+        raise PipelineError(f"{contract.source.path}: values that do not fit the contract:\n{found}")
+    return rows, pa.concat_tables(batches)
 
 
 def data_digest(source: Source) -> str:
@@ -79,25 +69,25 @@ def require_columns(chunk: pd.DataFrame, contract: Contract) -> None:
         raise PipelineError(f"{contract.source.path}: no column {', '.join(map(repr, absent))}; it has {found}")
 
 
-def parse_column(
-    values: list[Any], parse: Callable[[Any], Value], first_row: int, failures: dict[str, list[str]], name: str
-) -> list[Value]:
+def parse_column(values: pd.Series, parse: Parser, first_row: int, failures: list[str]) -> list[Value]:
     """Typed values; what cannot be parsed is noted in `failures` with its row (the first record is row 1)."""
     typed: list[Value] = []
-    for row, value in enumerate(values, start=first_row + 1):
+    for row, value in enumerate(values.tolist(), start=first_row + 1):
         try:
             typed.append(parse(value))
         except ValueError as error:
-            failures.setdefault(name, []).append(f"row {row}: {error}")
+            failures.append(f"row {row}: {error}")
             typed.append(None)
     return typed
 
 
 def describe(failures: dict[str, list[str]]) -> str:
+    """A line for each column with failures."""
     lines = []
     for name, found in failures.items():
         more = f"; and {len(found) - EXAMPLES} more" if len(found) > EXAMPLES else ""
-        lines.append(f"  column {name!r}: {'; '.join(found[:EXAMPLES])}{more}")
+        if found:
+            lines.append(f"  column {name!r}: {'; '.join(found[:EXAMPLES])}{more}")
     return "\n".join(lines)
 
 
