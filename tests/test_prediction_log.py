@@ -42,6 +42,8 @@ CREATE TABLE predictions (
 class Answered(list):
     """Rows that need no describing."""
 
+    size = 0
+
     @staticmethod
     def rows(answered: Sequence["Answered"]) -> list[list[Any]]:
         from logging_model.serving.database import Row  # there is no such package before a test has rendered it
@@ -281,6 +283,28 @@ def test_an_answer_that_cannot_be_described_stops_nothing(code: SimpleNamespace,
     assert (log.dropped, ids(url)) == (3, {good["prediction_id"]})
 
 
+def test_what_waits_to_be_described_is_bounded_in_bytes(code: SimpleNamespace, url: str) -> None:
+    described = threading.Event()
+
+    class Large(Answered):
+        size = code.log.MOST_BYTES // 2
+
+        @staticmethod
+        def rows(answered: Sequence["Answered"]) -> list[list[Any]]:
+            assert described.wait(WAIT_S)
+            return Answered.rows(answered)
+
+    log, found = code.log.PredictionLog(url), [row() for _ in range(4)]
+    for one in found[:3]:
+        log.append(Large([one]))
+    assert log.dropped == 1
+    described.set()
+    eventually(lambda: not log.queued)
+    log.append(Large(found[3:]))
+    log.close()
+    assert log.dropped == 1 and ids(url) == {one["prediction_id"] for one in (*found[:2], found[3])}
+
+
 def test_a_batch_that_is_tried_again_is_there_once(opened: Callable[..., Any], url: str) -> None:
     log, found = opened(url, policy="block"), row(answer='{"prediction": "yes"}')
     for rows in ([found], [row(), found, row()]):
@@ -484,6 +508,7 @@ from logging_model.serving import prediction_log
 from logging_model.serving.database import Row, moment
 
 class Answered(list):
+    size = 0
     @staticmethod
     def rows(answered): return [[Row(**row) for row in one] for one in answered]
 

@@ -83,7 +83,7 @@ def _add_predict(app: FastAPI, service: Service, environment: Environment) -> No
         """Predict one record, given as the source has it."""
         body, media = await read(request, environment.max_body_bytes), media_type(request)
         record, findings = await soon(service, body, lambda: service.read(media, body, bare))
-        answer = await service.one(record, findings, request_id(request))
+        answer = await service.one(record, findings, request_id(request), len(body))
         served_by(request, answer["model_version"])
         return JsonResponse(answer)
 

@@ -30,6 +30,7 @@ Policy = Literal["drop", "block"]
 Result = TypeVar("Result")
 
 BATCH = 500  # rows a transaction
+MOST_BYTES = 64 * 1024**2  # of requests that wait to be described: pictures and long texts take their time
 LINGER_S = 0.1  # policy drop: how long a row may wait for others
 PROBE_S = 1.0  # between two attempts to reach a database that is down
 CLOSE_S = 10.0  # for what is queued when the service stops
@@ -44,7 +45,9 @@ class LogUnavailable(Exception):
 
 
 class Loggable(Protocol):
-    """One answered request, of `len` predictions."""
+    """One answered request, of `len` predictions, that was so many bytes large."""
+
+    size: int
 
     def __len__(self) -> int: ...
 
@@ -80,7 +83,7 @@ class PredictionLog:
             UserError: the log cannot be opened; with policy drop, a PostgreSQL that cannot be reached is waited for.
         """
         self.policy, self._capacity, self._retention_days = policy, capacity, retention_days
-        self.dropped = self.queued = 0
+        self.dropped = self.queued = self._bytes = 0
         self._full_since: int | None = None  # how many were dropped before, while the queue is full
         self._queue: deque[_Entry] = deque()
         self._lock, self._wake, self._closing = threading.Lock(), threading.Event(), threading.Event()
@@ -115,13 +118,15 @@ class PredictionLog:
             None with policy drop. With policy block, what is done once the rows are committed, or fails with
             LogUnavailable.
         """
-        rows, block = len(answered), self.policy == "block"
+        rows, size, block = len(answered), answered.size, self.policy == "block"
         done: Future[None] | None = Future() if block else None
         with self._lock:
-            fits = self.queued + rows <= self._capacity and not self._closing.is_set() and (not block or self.writable)
+            room = self.queued + rows <= self._capacity and (self._bytes + size <= MOST_BYTES or not self._bytes)
+            fits = room and not self._closing.is_set() and (not block or self.writable)
             if fits:
                 self._queue.append(_Entry(answered, rows, done))
                 self.queued += rows
+                self._bytes += size
             elif done is None:
                 self.dropped += rows
         if not fits and done is not None:
@@ -203,7 +208,7 @@ class PredictionLog:
 
     def _write(self, entries: list[_Entry]) -> None:
         """Commit; with policy drop, try until that is done."""
-        _describe(entries)
+        self._describe(entries)
         stored = None
         while stored is None and time.monotonic() < self._deadline:
             stored = self._commit([entry.rows for entry in entries])
@@ -231,7 +236,13 @@ class PredictionLog:
             waiting = [entry for entry in self._queue if entry.answered is not None]
         for start in range(0, len(waiting), BATCH):
             if not self._closing.is_set():
-                _describe(waiting[start : start + BATCH])
+                self._describe(waiting[start : start + BATCH])
+
+    def _describe(self, entries: Sequence[_Entry]) -> None:
+        size = sum(entry.answered.size for entry in entries if entry.answered is not None)
+        _describe(entries)
+        with self._lock:
+            self._bytes -= size
 
     def _commit(self, described: Sequence[Sequence[Row]]) -> list[int] | None:
         """How many of each entry's rows are in the log now; None when the database takes none."""

@@ -78,7 +78,7 @@ async def answer_many(
     def work() -> tuple[Any, list[Answered]]:
         content = json_of(media, body)
         table = table_of(content, service.models.champion.predictor.reader, environment.max_rows)
-        answers, notes = service.many(table, request_id(request))
+        answers, notes = service.many(table, request_id(request), len(body))
         served_by(request, answers[0]["model_version"])
         return shown(content, answers), notes
 

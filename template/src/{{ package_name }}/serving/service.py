@@ -37,7 +37,7 @@ class Answered:
     `asked` is one typed record, or typed columns of several: to keep one as columns would cost a list for each of them.
     """
 
-    __slots__ = ("answers", "asked", "at", "embedding", "ids", "predictor", "raw", "role", "secret", "several")
+    __slots__ = ("answers", "asked", "at", "embedding", "ids", "predictor", "raw", "role", "secret", "several", "size")
 
     def __init__(
         self,
@@ -48,12 +48,13 @@ class Answered:
         answers: Sequence[Answer],
         ids: Sequence[str],
         embedding: np.ndarray,
+        size: int,
         secret: str,
         raw: bool,
     ) -> None:
         self.predictor, self.role, self.asked, self.several = predictor, role, asked, several
-        self.answers, self.ids, self.embedding, self.secret, self.raw = answers, ids, embedding, secret, raw
-        self.at = time.time()
+        self.answers, self.ids, self.embedding, self.size = answers, ids, embedding, size
+        self.secret, self.raw, self.at = secret, raw, time.time()
 
     def __len__(self) -> int:
         return len(self.answers)
@@ -127,8 +128,8 @@ class Service:
             refuse(findings, alone)
         return record, findings
 
-    async def one(self, record: Record, findings: Sequence[Finding], request_id: str) -> Answer:
-        """The answer to one record. Raises Problem, 503, when it must be logged and cannot be."""
+    async def one(self, record: Record, findings: Sequence[Finding], request_id: str, size: int) -> Answer:
+        """The answer to one record of so many bytes. Raises Problem, 503, when it must be logged and cannot be."""
         key = self.models.champion.predictor.key(record) if self.models.splits else ""
         scorer, role = self.models.choose(key or request_id)
         scored = await scorer.score(record)
@@ -136,11 +137,16 @@ class Service:
         answer = scorer.predictor.named(scored.answer, record, ids[0])
         if findings:
             answer["warnings"] = errors(findings, alone)
-        await self.note([self._answered(scorer.predictor, role, record, False, [scored.answer], ids, scored.embedding)])
+        given = scorer.predictor, role, record, False, [scored.answer], ids, scored.embedding, size
+        await self.note([self._answered(*given)])
         return answer
 
-    def many(self, table: Table, request_id: str) -> tuple[list[Answer], list[Answered]]:
-        """Answers to many records, in their order, and what is to be noted. Raises Problem, 422, for all of them."""
+    def many(self, table: Table, request_id: str, size: int) -> tuple[list[Answer], list[Answered]]:
+        """Answers to many records of so many bytes, in their order, and what is to be noted.
+
+        Raises:
+            Problem: 422, for all of them.
+        """
         served = self.models.champion.predictor
         columns, found = served.reader.many(table.columns, table.rows)
         findings = [*found, *table.findings]
@@ -154,7 +160,8 @@ class Service:
             for row, answer in zip(rows, scored, strict=True):
                 answers[row] = scorer.predictor.named(answer, records[row], ids[row])
             part_ids = [ids[row] for row in rows]
-            notes.append(self._answered(scorer.predictor, role, part, True, scored, part_ids, embedding))
+            share = size * len(rows) // table.rows
+            notes.append(self._answered(scorer.predictor, role, part, True, scored, part_ids, embedding, share))
         for row, warned in by_row(findings, table.rows).items():
             answers[row]["warnings"] = errors(warned, table.place)
         return answers, notes
@@ -196,8 +203,8 @@ class Service:
         except Exception:  # nobody waits for it
             log.exception("the shadow %s failed", shadow.version)
             return
-        asked, several = answered.asked, answered.several
-        self.log.append(self._answered(shadow, "shadow", asked, several, scored, answered.ids, embedding))
+        asked, several, size = answered.asked, answered.several, answered.size
+        self.log.append(self._answered(shadow, "shadow", asked, several, scored, answered.ids, embedding, size))
 
 
 def alone(row: int | None, name: str) -> tuple[str]:
