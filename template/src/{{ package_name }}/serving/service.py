@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -31,30 +32,24 @@ log = logging.getLogger(__name__)
 SHADOWS = 100  # requests that a shadow may be behind
 
 
+@dataclass(slots=True, eq=False)
 class Answered:
     """The answers of one model to one request, as the log takes them; what drift looks at is found when it writes.
 
     `asked` is one typed record, or typed columns of several: to keep one as columns would cost a list for each of them.
     """
 
-    __slots__ = ("answers", "asked", "at", "embedding", "ids", "predictor", "raw", "role", "secret", "several", "size")
-
-    def __init__(
-        self,
-        predictor: Predictor,
-        role: Role,
-        asked: Mapping[str, Any],
-        several: bool,
-        answers: Sequence[Answer],
-        ids: Sequence[str],
-        embedding: np.ndarray,
-        size: int,
-        secret: str,
-        raw: bool,
-    ) -> None:
-        self.predictor, self.role, self.asked, self.several = predictor, role, asked, several
-        self.answers, self.ids, self.embedding, self.size = answers, ids, embedding, size
-        self.secret, self.raw, self.at = secret, raw, time.time()
+    predictor: Predictor
+    role: Role
+    asked: Mapping[str, Any]
+    several: bool
+    answers: Sequence[Answer]
+    ids: Sequence[str]
+    embedding: np.ndarray
+    size: int
+    secret: str
+    raw: bool
+    at: float = field(default_factory=time.time)
 
     def __len__(self) -> int:
         return len(self.answers)
