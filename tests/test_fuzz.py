@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from service import Process, guarded
 
-GROWTH = 128 * 2**20  # bytes that a run may leave behind: caches, pools (a network for texts: 102 MB), what is to be logged
+GROWTH = 128 * 2**20  # bytes that a run may leave behind: caches, pools (a network for texts: 102 MB), the log's queue
 LONG = [
     DEFAULTS,
     {"task": "regression", "modality": "tabular", "framework": "torch", "accelerator": "cpu"},
