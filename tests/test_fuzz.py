@@ -23,8 +23,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from service import Process, guarded
 
-# Bytes that a run may leave behind: what is to be logged, caches of characters and words, a network's pools. Random texts
-# for a network leave the most, up to 144 MB, and that once. A request of 8 MB that is kept each time is far above.
+# Bytes that a run may leave behind: what is to be logged, caches of characters and words, a network's pools. Random
+# texts for a network leave the most, up to 144 MB, and that once. A request of 8 MB that is kept is far above.
 GROWTH = 192 * 2**20
 LONG = [
     DEFAULTS,
