@@ -57,12 +57,12 @@ class Answered:
     @staticmethod
     def rows(answered: Sequence["Answered"]) -> list[list[Row]]:
         """A row of the table `predictions` for each answer: no ids and no personal data but as a keyed hash."""
-        alone: dict[Predictor, list[Answered]] = {}
+        singles: dict[Predictor, list[Answered]] = {}
         for one in answered:
             if not one.several:
-                alone.setdefault(one.predictor, []).append(one)
+                singles.setdefault(one.predictor, []).append(one)
         rows: dict[Answered, list[Row]] = {}
-        for predictor, members in alone.items():  # described together, which takes half the time
+        for predictor, members in singles.items():  # described together, which takes half the time
             columns = {name: [one.asked[name] for one in members] for name in predictor.contract.features}
             described = _described(predictor, columns, np.concatenate([one.embedding for one in members]))
             rows |= {one: [one._row(0, moment(one.at), record)] for one, record in zip(members, described, strict=True)}

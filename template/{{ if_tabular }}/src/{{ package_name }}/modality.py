@@ -31,7 +31,6 @@ MEDIA_TYPES: tuple[str, ...] = ()  # a request's body is always JSON
 
 NAN = float("nan")
 EPOCH, MICROSECOND, NAT = datetime(1970, 1, 1), timedelta(microseconds=1), np.iinfo(np.int64).min
-OTHER = ""  # no level: an empty text is missing
 DAY_S = 86_400.0
 PERIODS = {"month": 12, "weekday": 7, "hour": 24}
 PLACES: dict[str, Callable[[datetime], int]] = {
@@ -299,10 +298,9 @@ class OneHot(State):
         return cls(column=column, levels=levels, shares=shares)
 
     def one(self) -> Step:
-        column, shares, width = self.column, self.shares, len(self.levels) + 2
-        one_hot = np.eye(width).tolist()
-        rows: dict[str | None, list[float]] = dict(zip((*self.levels, OTHER, None), one_hot, strict=True))
-        other = rows.pop(OTHER)
+        column, shares = self.column, self.shares
+        *listed, other, missing = np.eye(len(self.levels) + 2).tolist()
+        rows: dict[str | None, list[float]] = {None: missing, **dict(zip(self.levels, listed, strict=True))}
 
         def step(record: Record) -> Sequence[float]:
             value = record.get(column)
