@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Mapping, Sequence
-from itertools import count, islice
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ Answer = dict[str, Any]
 
 # Fields of an answer, of the service and of batch scoring: an id of such a name does not come back, it would hide one.
 TAKEN = {*task.Answer.model_fields, "prediction_id", "model_version", "warnings", "warning", "error"}
-PROCESS, NUMBERS = os.urandom(5).hex(), count()
 FEW = 16  # up to so many, one by one is faster than column by column
 
 
@@ -81,7 +79,8 @@ class Predictor:
                 )
 
 
-def prediction_ids(many: int) -> list[str]:
-    """New ids, 32 hexadecimal digits each: milliseconds first, as indexes like ids in order, this process, a number."""
-    head = f"{time.time_ns() // 1_000_000:012x}{PROCESS}"
-    return [f"{head}{number:010x}" for number in islice(NUMBERS, many)]
+def prediction_ids(count: int) -> list[str]:
+    """New ids, 32 hexadecimal digits each: no two are alike, whoever draws them, and nobody can guess another's."""
+    now = f"{time.time_ns() // 1_000_000:012x}"  # first, because indexes like ids in order of time
+    drawn = os.urandom(10 * count).hex()
+    return [now + drawn[start : start + 20] for start in range(0, 20 * count, 20)]
