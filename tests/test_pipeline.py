@@ -158,6 +158,23 @@ def test_scoring_takes_constant_memory(trained: Render, tmp_path: Path) -> None:
     assert peaks[1] < 1.3 * peaks[0], peaks
 
 
+def test_scoring_says_why_records_are_refused_and_fails_where_all_are(trained: Render, tmp_path: Path) -> None:
+    project = trained(task="classification")
+    rows = [row for row in rows_of(project / "data/raw/customers.csv") if row["account_status"] == "active"][:30]
+    for row in rows[:4]:
+        row["region"] = "atlantis"
+    rows[5]["tenure_months"] = "long"
+    write_rows(tmp_path / "some.csv", rows)
+    write_rows(tmp_path / "none.csv", [{"name": "x"}] * 30)
+    arguments = ["python", "-m", "customer_model.score", "--out", str(tmp_path / "out.csv"), "--data"]
+    some = run(project, *arguments, str(tmp_path / "some.csv"))
+    assert "25 records scored, 5 refused" in some.stdout
+    assert "most often refused: region (outside) in 4, tenure_months (invalid) in 1\n" in some.stdout
+    none = run(project, *arguments, str(tmp_path / "none.csv"), ok=False)
+    assert "30 refused" in none.stdout and "region (missing) in 30" in none.stdout, none.stdout
+    assert none.returncode == 1 and "nothing could be scored" in none.stderr and "Traceback" not in none.stderr
+
+
 def test_drift_is_quiet_on_like_records_and_names_what_moved(trained: Render, task: str, tmp_path: Path) -> None:
     project = trained(task=task)
     for shift, status in ((0, 0), (1, 3)):
