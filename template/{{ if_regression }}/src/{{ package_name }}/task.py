@@ -4,7 +4,7 @@
 they are called. Scores are predicted values, shape (records, 1).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -137,6 +137,11 @@ def measure(
     if (y != 0).all():
         found["mape"] = float(np.abs(error / y).mean())
     return {name: value for name, value in found.items() if only in ("", name)}
+
+
+def by_class(parts: Mapping[str, np.ndarray], scores: np.ndarray, decision: Decision) -> list[dict[str, Any]]:
+    """How well each class is told: a number has none."""
+    return []
 
 
 def cost(y: np.ndarray, chosen: np.ndarray, decision: Decision, costs: Costs) -> float:
