@@ -78,7 +78,11 @@ def surround(app: FastAPI, environment: Environment, lifecycle: Lifecycle, metri
     inner = app.build_middleware_stack()
     assert isinstance(inner, ServerErrorMiddleware)  # whose place is taken here
     app.middleware_stack = Edge(app, inner.app, direct, environment, lifecycle, metrics, keys, admin)
-    declare(app, lambda path: path.startswith(ADMIN) or (keys is not None and not is_open(path)))
+    declare(
+        app,
+        needs_key=lambda path: path.startswith(ADMIN) or (keys is not None and not is_open(path)),
+        exists=lambda path: bool(admin) or not path.startswith(ADMIN),
+    )
 
 
 class Exchange:

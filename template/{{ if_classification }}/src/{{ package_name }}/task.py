@@ -63,6 +63,10 @@ class Decision(BaseModel):
         """How many scores a record has."""
         return len(self.classes)
 
+    def told(self) -> dict[str, Any]:
+        """What clients are told of it: the likeliest of several classes needs no threshold."""
+        return self.model_dump(exclude={"threshold"} if self.kind == "multiclass" else None)
+
     def choose(self, scores: np.ndarray) -> np.ndarray:
         """Probabilities (n, classes) -> class numbers (n,)."""
         if self.kind == "binary":

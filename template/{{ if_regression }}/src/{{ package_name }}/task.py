@@ -52,6 +52,10 @@ class Decision(BaseModel):
         """How many scores a record has."""
         return 1
 
+    def told(self) -> dict[str, Any]:
+        """What clients are told of it."""
+        return self.model_dump()
+
     def choose(self, scores: np.ndarray) -> np.ndarray:
         """Predicted values (n, 1) -> (n,)."""
         return scores[:, 0]
