@@ -1,8 +1,8 @@
 """Container engines for tests, of Debian's packages, for machines without a registry.
 
-Docker here is Docker's own: engine, BuildKit and Compose of Debian 13, run from a folder and ended with the tests. Networks,
-their names and published ports are real. Podman runs pods, in the place of a Kubernetes node. Three images of the registry are
-stood in for: Python's by Debian 12 with its Python, PostgreSQL's by tests/postgres, podman's own for a pod by any other.
+Docker here is Docker's own: engine, BuildKit and Compose of Debian 13, run from a folder and ended with the tests.
+Networks, names and published ports are real. Podman runs pods, in the place of a Kubernetes node. Stood in for are
+the registry's images: Python's by Debian 12 with its Python, PostgreSQL's by tests/postgres.
 """
 
 import os
@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 PACKAGES = {"debootstrap": "debootstrap", "runc": "runc", "iptables": "iptables"}
-PODMAN = {"podman": "podman", "/usr/lib/podman/aardvark-dns": "aardvark-dns", "kubectl": "kubectl"}
+PODMAN = {"podman": "podman", "/usr/lib/podman/aardvark-dns": "aardvark-dns", "kubectl": "kubernetes-client"}
 DOCKER = "docker.io,docker-cli,docker-compose,docker-buildx,ca-certificates"
 PROGRAMS = ("bin/docker", "bin/containerd", "bin/containerd-shim-runc-v2", "sbin/dockerd", "sbin/docker-proxy")
 PYTHON = "python3,python3-pip,python3-venv,python-is-python3,ca-certificates"

@@ -1,10 +1,10 @@
 """The pods of `deploy/k8s/overlays/production`, run by podman in the place of a cluster's node.
 
-Run are the pods of the Deployment and of the CronJob, with a database that has a name in their network, and with the Secrets
-that the commands in kustomization.yaml make (kubectl needs no cluster for that). Left out by kind: Service, Ingress,
-NetworkPolicy, HorizontalPodAutoscaler, PodDisruptionBudget, and the schedule, retries and failure policy of the CronJob.
-What a kubelet does and podman 4.3 does not is done here: the files of a Secret (that podman leaves them in base64), with
-their mode and group; asking what the probes ask; the time that a pod has to leave.
+Run are the pods of the Deployment and of the CronJob, with a database that has a name in their network, and with the
+Secrets that the commands in kustomization.yaml make (kubectl needs no cluster for that). Left out: Service, Ingress,
+NetworkPolicy, HorizontalPodAutoscaler, PodDisruptionBudget, and schedule, retries and failure policy of the CronJob.
+What a kubelet does and podman 4.3 does not is done here: files of a Secret (podman leaves them in base64) with their
+mode and group; asking what the probes ask; the time that a pod has to leave.
 """
 
 import base64
