@@ -15,6 +15,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
+from copy import deepcopy
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ class Node:
 
     def play(self, workload: dict[str, Any]) -> str:
         """Starts the pod of a Deployment or a CronJob; gives the name of its container."""
-        name, spec = workload["metadata"]["name"], pod_of(workload)["spec"]
+        name, spec = workload["metadata"]["name"], deepcopy(pod_of(workload)["spec"])
         for volume in spec["volumes"]:
             if secret := volume.pop("secret", None):
                 volume["hostPath"] = {"path": str(self.folder / secret["secretName"])}
