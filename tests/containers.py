@@ -114,7 +114,7 @@ class Podman(Engine):
     def __init__(self, folder: Path, docker: Docker, *images: str) -> None:
         (folder / "containers.conf").write_text(
             f'[containers]\ndefault_ulimits = {LIMITS}\n[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\n'
-            f'infra_image = "{images[0]}"\ninfra_command = "/usr/bin/sleep infinity"\n'
+            'infra_image = "localhost/pause:latest"\n'
         )
         (folder / "storage.conf").write_text(
             f'[storage]\ndriver = "overlay"\ngraphroot = "{folder}/images"\nrunroot = "{folder}/run"\n'
@@ -128,3 +128,6 @@ class Podman(Engine):
         docker("save", f"--output={folder}/images.tar", *images)
         self("load", f"--input={folder}/images.tar")
         (folder / "images.tar").unlink()
+        # What holds a pod's network; podman's own is in a registry.
+        (folder / "Pause").write_text(f'FROM {images[0]}\nCMD ["sleep", "infinity"]\nSTOPSIGNAL SIGKILL\n')
+        self("build", "--format=docker", "--tag=localhost/pause", f"--file={folder}/Pause", str(folder))

@@ -1,7 +1,7 @@
 # The first start sets the database up, with a server that answers on its socket alone.
 set -eu
 if [ "$(id -u)" = 0 ]; then
-    install --directory --owner postgres --group postgres "$PGDATA"
+    install --directory --mode=0700 --owner postgres --group postgres "$PGDATA"
     exec setpriv --reuid=postgres --regid=postgres --init-groups sh "$0"
 fi
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
