@@ -28,7 +28,7 @@ demo:  ## render the default project, run its pipeline, serve it, ask it, check 
 test: environment  ## every test; QUICK=1: the fewest variants that hold every pair of answers; ARGS goes to pytest
 	$(BIN)/pytest tests --numprocesses 2 --dist loadgroup $(if $(QUICK),-m "not long and (not slow or pairs)") $(ARGS)
 
-test-long: environment  ## hostile requests to six variants, twice ten minutes of load (SOAK_S=seconds), the images
+test-long: environment  ## hostile requests to six variants, twice ten minutes of load (SOAK_S=seconds), deploy/
 	$(BIN)/pytest tests -m long -rP $(ARGS)
 
 lint: environment  ## format check and lint of the template's Python as it stands

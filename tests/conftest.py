@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import copier
 import pytest
 import yaml
+from containers import Docker
 from filelock import FileLock
 from grid import publish
 
@@ -137,6 +139,18 @@ def trained(render: Render, shared: Path) -> Render:
         return folder
 
     return piped
+
+
+@pytest.fixture(scope="session")
+def built(trained: Render, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
+    """A Docker that has the images of the default project, built by `make image TAG=dev`."""
+    project = trained()
+    base = re.search(r"^ARG BASE_IMAGE=(\S+)", (project / "deploy/Dockerfile").read_text(), re.MULTILINE)
+    assert base
+    with Docker(tmp_path_factory.mktemp("docker")) as docker:
+        docker.make_base(base[1])
+        make(project, "image", "TAG=dev", **docker.variables)
+        yield docker
 
 
 @pytest.fixture

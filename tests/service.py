@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -105,10 +105,16 @@ class Process(Service):
         return self.process.wait(timeout=PATIENCE_S)
 
 
+def make_key(project: Path) -> tuple[str, str]:
+    """A key, and its entry for the service, as `make key` prints them."""
+    key, entry = re.findall(r": +(\S+)$", make(project, "key", "NAME=tests").stdout, flags=re.MULTILINE)
+    return key, entry
+
+
 @contextmanager
 def guarded(project: Path, folder: Path, **variables: str) -> Iterator[tuple[Process, str]]:
     """A service that asks for a key, and the key, both as `make key` made them."""
-    key, entry = re.findall(r": +(\S+)$", make(project, "key", "NAME=tests").stdout, flags=re.MULTILINE)
+    key, entry = make_key(project)
     keys = {"AUTHENTICATION": "required", "API_KEYS": entry, "ADMIN_KEYS": entry}
     with Process(project, folder / "log.db", **keys, **variables) as service:
         yield service, key
@@ -119,11 +125,19 @@ def get(url: str) -> dict[str, Any]:
         return json.load(response)
 
 
-def post(url: str, record: dict[str, Any], path: str = "/predict") -> tuple[int, dict[str, Any]]:
+def post(url: str, record: dict[str, Any], path: str = "/predict", key: str = "") -> tuple[int, dict[str, Any]]:
     """Status and JSON of an answer, an error's too."""
-    request = Request(url + path, json.dumps(record).encode(), {"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json"} | ({"X-API-Key": key} if key else {})
+    request = Request(url + path, json.dumps(record).encode(), headers)
     try:
         with urlopen(request, timeout=30) as response:
             return response.status, json.load(response)
     except HTTPError as error:
         return error.code, json.load(error)
+
+
+def wait_for(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

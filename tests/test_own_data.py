@@ -32,10 +32,12 @@ def digits() -> pd.DataFrame:
 
 
 def messy() -> pd.DataFrame:
-    """The breast cancer table as somebody might export it: odd names, decimal commas, blanks, text booleans, ids."""
+    """The breast cancer table as somebody might export it: odd names, commas, blanks, yes and no, ids, dates."""
     frame = breast_cancer().rename(columns={"mean radius": "class", "mean texture": "Größe, ø (мм)"})
     frame.insert(0, "default payment next month", ["YES" if row % 3 else "no" for row in range(len(frame))])
     frame.insert(0, "patient no", [f"{row:06d}" for row in range(len(frame))])
+    visits = pd.Timestamp("2024-01-01") + pd.to_timedelta([7 * row for row in range(len(frame))], unit="h")
+    frame["first visit"], frame["last visit"] = visits.strftime("%d.%m.%Y"), visits.map(pd.Timestamp.isoformat)
     text = frame.astype(object).map(lambda value: str(value).replace(".", ",") if isinstance(value, float) else value)
     text.loc[::20, "mean area"] = " "
     return pd.concat([text, text.head(7)])
@@ -71,6 +73,8 @@ def test_own_data_needs_one_command_and_no_edit(
     value = evaluation["metrics"][evaluation["metric"]]["value"]
     assert value > expected if task == "classification" else value < expected
     serve_and_score_agree(folder, data, tmp_path)
+    if load is messy:
+        assert "ratio" in make(folder, "bench", "FOR=0.2").stdout
 
 
 def test_a_table_in_a_database_works_like_a_file(project: Render, tmp_path: Path) -> None:

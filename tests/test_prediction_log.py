@@ -82,7 +82,12 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database without tables."""
     if request.param == "sqlite":
         return str(tmp_path / "folder/log.db")
-    return request.getfixturevalue("server").create(f"d{uuid.uuid4().hex}")
+    server = request.getfixturevalue("server")
+    if request.param == "no encoding":  # as a server that was set up without a locale makes databases
+        with psycopg.connect(server.url.replace("+psycopg", ""), autocommit=True) as connection:
+            connection.execute("CREATE DATABASE no_encoding ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
+        return f"{server.url.removesuffix('postgres')}no_encoding"
+    return str(server.create(f"d{uuid.uuid4().hex}"))
 
 
 @pytest.fixture
@@ -358,6 +363,7 @@ def test_sqlite_syncs_each_commit_where_answers_wait_for_it(
     assert pragmas == ["wal", synchronous]
 
 
+@pytest.mark.parametrize("url", ["sqlite", "postgresql", "no encoding"], indirect=True)
 def test_text_of_any_script_comes_back(code: SimpleNamespace, opened: Callable[..., Any], url: str) -> None:
     record = {"text": 'Straße 請求書 😡 "quoted" \\ %s :name\n\t\x00'}
     log = opened(url, policy="block")

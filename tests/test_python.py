@@ -1,4 +1,4 @@
-"""The Python versions that a project may be made for: its own verbs, in an environment of its own."""
+"""The Python versions that a project may be made for: its own verbs, in an environment and a folder of its own."""
 
 import shutil
 import subprocess
@@ -22,6 +22,7 @@ def interpreter(version: str) -> str:
 @pytest.mark.parametrize("version", [pytest.param("3.12", marks=pytest.mark.long), "3.13"])
 def test_a_project_sets_up_trains_and_passes_its_tests(project: Render, version: str) -> None:
     folder = project(python_version=version, task="regression")
+    folder = folder.rename(folder.with_name("Mein Verzeichnis für Modelle"))
     own = {"VENV": str(folder / ".venv"), "PYTHONPATH": ""}
     make(folder, "setup", f"PYTHON={interpreter(version)}", **own)
     make(folder, "pipeline", "test", **own)

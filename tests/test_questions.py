@@ -74,7 +74,12 @@ def test_free_text_arrives_as_it_was_typed(render: Render) -> None:
 
 def test_the_package_name_follows_from_the_project_name(template: Path, tmp_path: Path) -> None:
     for number, (name, package) in enumerate(
-        [("Churn 2.0: EU", "churn_2_0_eu"), ("3 Musketeers", "project_3_musketeers"), ("Привет", "project")]
+        [
+            ("Churn 2.0: EU", "churn_2_0_eu"),
+            ("3 Musketeers", "project_3_musketeers"),
+            ("Привет", "project"),
+            ("Bonität für Möß & Fiancé", "bonitaet_fuer_moess_fiance"),
+        ]
     ):
         copy_template(template, tmp_path / str(number), project_name=name)
         assert (tmp_path / str(number) / "src" / package / "contract.py").exists()

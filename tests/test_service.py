@@ -10,7 +10,6 @@ import statistics
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import closing
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -19,7 +18,7 @@ from typing import Any
 
 import pytest
 from conftest import Render, run
-from service import PATIENCE_S, Process, guarded
+from service import PATIENCE_S, Process, guarded, wait_for
 
 PROBE_S = 0.5  # between two looks at readiness: for so long requests go where none should
 HEADERS = {"Content-Type": "application/json"}
@@ -229,13 +228,6 @@ def greeting(port: int) -> bytes:
             return connection.recv(65536)
         except TimeoutError:
             return b""
-
-
-def wait_for(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 # --- load ----------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import copier
 import pytest
-from conftest import ROOT, git, overlay
+from conftest import ROOT, git, overlay, run
 
 
 @pytest.fixture
@@ -88,3 +88,5 @@ def test_an_edit_where_the_template_changed_conflicts_visibly(history: Path, tmp
     copier.run_update(project, defaults=True, overwrite=True, quiet=True, conflict="inline")
     text = file.read_text()
     assert "<<<<<<<" in text and "IMPROVEMENT = 'ours'" in text and "IMPROVEMENT = True" in text
+    listed = run(project, "git", "diff", "--check", ok=False).stdout
+    assert "src/customer_model/artifacts.py" in listed and "leftover conflict marker" in listed

@@ -107,7 +107,7 @@ def connect(url: URL, *, durable: bool = True, exists: bool = False) -> Engine:
     """
     if url.get_backend_name() == "postgresql":
         options = f"-c statement_timeout={STATEMENT_S}s {url.query.get('options', '')}"
-        url = url.update_query_dict({"connect_timeout": str(CONNECT_S), "options": options})
+        url = url.update_query_dict({"connect_timeout": str(CONNECT_S), "options": options, "client_encoding": "utf8"})
         # of a peer that vanished without a word, the kernel learns after so many milliseconds
         given = {"keepalives_idle": 5, "keepalives_interval": 2, "tcp_user_timeout": 1000 * STATEMENT_S}
         return sa.create_engine(url, connect_args=given, pool_size=3, max_overflow=0, pool_timeout=STATEMENT_S)
