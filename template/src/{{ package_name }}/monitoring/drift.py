@@ -60,7 +60,7 @@ def compare(window: Mapping[str, list[Any]], bundle: Bundle, params: DriftParams
     lasting = [name for name in kinds if name != bundle.contract.only("time")]
     compared = [name for name in lasting if past[name].notna().any() and present[name].notna().any()]
     if not compared:
-        raise UserError(f"nothing to compare: the window has no value in any of {', '.join(lasting) or 'no columns'}")
+        raise UserError("nothing to compare: the window has no value in any column")
     gone = sorted(name for name in lasting if name in window and is_gone(past[name], present[name]))
     limits = {name: limit(past[name], present[name], params) for name in compared}
     needed = math.floor(params.share * (len(compared) + len(gone))) + 1  # so many columns are drift
@@ -195,10 +195,15 @@ def typed(records: Iterator[dict[str, Any]], contract: Contract) -> dict[str, li
 
 
 def file_records(path: Path, contract: Contract) -> Iterator[dict[str, Any]]:
-    """Raw records of a file that are in the contract's scope; the service has refused all others already."""
+    """Raw records of a file that are in the contract's scope; the service has refused all others already.
+
+    Raises UserError when the file has none of the features.
+    """
     rules = contract.eligibility
     parsers = {rule.column: parser(contract.columns[rule.column], contract.source.decimal) for rule in rules}
     for chunk in read_chunks(sniff_for(path, contract)):
+        if contract.features.keys().isdisjoint(chunk.columns):
+            raise UserError(f"{path} has none of the contract's features, such as {next(iter(contract.features))!r}")
         for record in chunk.to_dict("records"):
             raw = {str(name): value for name, value in record.items()}
             if _in_scope(raw, parsers, rules):
