@@ -15,6 +15,7 @@ from .edge import surround
 from .explain import add_explain
 from .feedback import add_feedback
 from .inference_v2 import add_inference_v2
+from .lifecycle import Lifecycle
 from .metrics import Metrics
 from .models import Models
 from .openapi import answer_model, answers_model, batch_body, record_body
@@ -23,7 +24,7 @@ from .predictor import Answer
 from .problems import install, responses
 from .routes import JsonResponse, add_post, answer_many, by_name, request_id, served_by, soon
 from .service import Service
-from .state import Lifecycle, add_state
+from .state import add_state
 
 THREADS = 2  # for what is too long for the event loop; ONNX Runtime computes outside of Python's lock
 

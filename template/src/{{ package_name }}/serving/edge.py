@@ -20,13 +20,13 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..settings import Environment
+from .lifecycle import Lifecycle
 from .logs import access_writer, now, quoted
 from .metrics import OTHER, Metrics
 from .openapi import declare
 from .problems import ENDS, RETRY, Problem
 from .routes import SMALL, PlainRoute
 from .security import Keyring, keyrings
-from .state import Lifecycle
 
 log = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ from ..contract import Column
 from ..reader import Reader
 from ..settings import Environment
 from .body import JSON, Table, columns_of, expect
+from .lifecycle import Lifecycle
 from .predictor import Answer
 from .problems import TITLES, FieldError, Problem, pointer_to, responses, unfit
 from .routes import add_post, answer_many, by_name
 from .service import Service
-from .state import Lifecycle
 
 NAME = __name__.partition(".")[0]
 DATATYPES = {"number": "FP64", "integer": "INT64", "boolean": "BOOL"}  # all others are texts: BYTES

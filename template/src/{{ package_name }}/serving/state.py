@@ -1,46 +1,16 @@
 """How the service is doing: health, metadata and metrics. Only metadata needs a key."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from ..reader import record_schema
+from .lifecycle import Lifecycle
 from .metrics import Metrics
 from .openapi import answer_model
-from .prediction_log import PredictionLog
-from .problems import RETRY, Problem, responses
+from .problems import responses
 from .service import Service
-
-
-@dataclass
-class Lifecycle:
-    """Where the process is on its way. It listens only once the bundle is verified and warm."""
-
-    draining: bool = False
-    unbegun: int = 0  # requests that are here, body and all, and wait for the event loop: a queue too
-
-    def join(self, state: dict[str, Any]) -> None:
-        """A request is here; its `state` remembers how many were before it."""
-        state["ahead"] = self.unbegun
-        self.unbegun += 1
-
-    def begin(self, state: dict[str, Any]) -> int:
-        """A request's turn has come: how many were ahead of it, or -1 where its body is not here yet."""
-        ahead: int = state.pop("ahead", -1)
-        self.unbegun -= ahead >= 0
-        return ahead
-
-    def check(self, log: PredictionLog) -> None:
-        """Raises Problem, 503, when no requests should be sent here."""
-        if self.draining:
-            reason = "The service is about to end and finishes what it has begun."
-        elif log.policy == "block" and not log.writable:
-            reason = "The prediction log is down."
-        else:
-            return
-        raise Problem(503, "Not ready", reason, headers=RETRY)
 
 
 def add_state(app: FastAPI, lifecycle: Lifecycle, metrics: Metrics, service: Service) -> None:
