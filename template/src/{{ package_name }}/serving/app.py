@@ -20,7 +20,7 @@ from .metrics import Metrics
 from .models import Models
 from .openapi import answer_model, answers_model, batch_body, record_body
 from .prediction_log import PredictionLog
-from .predictor import Answer
+from .predictor import Answer, Predictor
 from .problems import install, responses
 from .routes import JsonResponse, add_post, answer_many, by_name, request_id, served_by, soon
 from .service import Service
@@ -54,15 +54,7 @@ def create_app(environment: Environment) -> FastAPI:
         log.close()
 
     served = models.champion.predictor
-    about: dict[str, Any] = {
-        "title": served.contract.problem.name,
-        "description": served.contract.problem.goal,
-        "version": served.version,
-        "lifespan": lifespan,
-        "redoc_url": None,
-        "telemetry": {"tracing": False, "metrics": False},  # `edge` and `tracing` see to both
-    }
-    app = FastAPIOffline(**about) if environment.docs == "on" else FastAPI(openapi_url=None, **about)
+    app = _without_routes(served, environment.docs == "on", lifespan)
     app.state.lifecycle, app.state.metrics, app.state.service = lifecycle, metrics, service
     install(app)
     _add_predict(app, service, environment)
@@ -73,6 +65,18 @@ def create_app(environment: Environment) -> FastAPI:
     add_reload(app, service)
     surround(app, environment, lifecycle, metrics)
     return app
+
+
+def _without_routes(served: Predictor, documented: bool, lifespan: Any) -> FastAPI:
+    about: dict[str, Any] = {
+        "title": served.contract.problem.name,
+        "description": served.contract.problem.goal,
+        "version": served.version,
+        "lifespan": lifespan,
+        "redoc_url": None,
+        "telemetry": {"tracing": False, "metrics": False},  # `edge` and `tracing` see to both
+    }
+    return FastAPIOffline(**about) if documented else FastAPI(openapi_url=None, **about)
 
 
 def _add_predict(app: FastAPI, service: Service, environment: Environment) -> None:

@@ -14,11 +14,13 @@ from .service import Service
 
 
 def add_state(app: FastAPI, lifecycle: Lifecycle, metrics: Metrics, service: Service) -> None:
-    """Add the routes, and let Prometheus see what they see."""
+    _add_health(app, lifecycle, service)
+    _add_metadata(app, service)
+    _add_metrics(app, metrics, service)
+
+
+def _add_health(app: FastAPI, lifecycle: Lifecycle, service: Service) -> None:
     models, log = service.models, service.log
-    metrics.models(models.versions)
-    metrics.counter("prediction_log_dropped", "Predictions that could not be logged", lambda: log.dropped)
-    metrics.gauge("prediction_log_queued", "Predictions that wait to be logged", lambda: log.queued)
 
     @app.get("/v2/health/live", tags=["inference v2"])
     @app.get("/health/startup", tags=["state"])
@@ -35,6 +37,15 @@ def add_state(app: FastAPI, lifecycle: Lifecycle, metrics: Metrics, service: Ser
         lifecycle.check(log)
         counts = {"log_rows_dropped": log.dropped, "log_writable": log.writable}
         return {"status": "ok", "ready": True, "models": models.versions} | counts
+
+
+def _add_metadata(app: FastAPI, service: Service) -> None:
+    models = service.models
+
+    @app.get("/", include_in_schema=False)
+    async def root() -> dict[str, str]:
+        docs = {"docs": "/docs"} if app.openapi_url else {}
+        return {"service": models.champion.predictor.contract.problem.name, "predict": "POST /predict"} | docs
 
     @app.get("/metadata", tags=["state"])
     async def metadata() -> dict[str, Any]:
@@ -53,12 +64,14 @@ def add_state(app: FastAPI, lifecycle: Lifecycle, metrics: Metrics, service: Ser
             "output_schema": answer_model(served.ids).model_json_schema(),
         }
 
+
+def _add_metrics(app: FastAPI, metrics: Metrics, service: Service) -> None:
+    log = service.log
+    metrics.models(service.models.versions)
+    metrics.counter("prediction_log_dropped", "Predictions that could not be logged", lambda: log.dropped)
+    metrics.gauge("prediction_log_queued", "Predictions that wait to be logged", lambda: log.queued)
+
     @app.get("/metrics", tags=["state"], response_class=Response, responses={200: {"content": {"text/plain": {}}}})
     async def prometheus() -> Response:
         """Counts and times for Prometheus."""
         return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
-
-    @app.get("/", include_in_schema=False)
-    async def root() -> dict[str, str]:
-        docs = {"docs": "/docs"} if app.openapi_url else {}
-        return {"service": models.champion.predictor.contract.problem.name, "predict": "POST /predict"} | docs
