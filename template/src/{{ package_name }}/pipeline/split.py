@@ -44,7 +44,7 @@ def split() -> None:
 def method(contract: Contract) -> str:
     time, group = contract.only("time"), contract.only("group")
     if time:
-        return f"by time ({time})" + f", later parts with new groups only ({group})" * bool(group)
+        return f"by time ({time}), later parts with new groups only ({group})" if group else f"by time ({time})"
     if group:
         return f"by group ({group})"
     return "at random, stratified" if contract.split.stratify else "at random"

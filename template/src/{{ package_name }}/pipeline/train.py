@@ -184,7 +184,7 @@ def git_sha() -> str:
         return "none"
     counted = ["--", ".", ":!dvc.lock", ":!data"]
     changed = subprocess.run(["git", "diff", "--quiet", "HEAD", *counted], check=False).returncode != 0
-    return head.stdout.strip() + "-dirty" * changed
+    return head.stdout.strip() + ("-dirty" if changed else "")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from .openapi import answer_model, answers_model, batch_body, record_body
 from .prediction_log import PredictionLog
 from .predictor import Answer, Predictor
 from .problems import install, responses
-from .routes import JsonResponse, add_post, answer_many, by_name, request_id, served_by, soon
+from .routes import JsonResponse, add_post, answer_many, as_columns, here_or_in_thread, request_id, served_by
 from .service import Service
 from .state import add_state
 
@@ -87,7 +87,7 @@ def _add_predict(app: FastAPI, service: Service, environment: Environment) -> No
     async def predict(request: Request) -> Response:
         """Predict one record, given as the source has it."""
         body, media = await read(request, environment.max_body_bytes), media_type(request)
-        record, findings = await soon(service, body, lambda: service.read(media, body, bare))
+        record, findings = await here_or_in_thread(service, body, lambda: service.read(media, body, bare))
         answer = await service.one(record, findings, request_id(request), len(body))
         served_by(request, answer["model_version"])
         return JsonResponse(answer)
@@ -105,4 +105,4 @@ def _add_predict(app: FastAPI, service: Service, environment: Environment) -> No
 
 def _as_asked(content: Any, answers: list[Answer]) -> Any:
     """Answers as a list or by column, as the records were."""
-    return {"columns": by_name(answers)} if "columns" in content else {"predictions": answers}
+    return {"columns": as_columns(answers)} if "columns" in content else {"predictions": answers}

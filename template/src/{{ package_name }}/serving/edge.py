@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..settings import Environment
 from .lifecycle import Lifecycle
-from .logs import access_writer, now, quoted
+from .logs import access_line, access_writer, quoted
 from .metrics import OTHER, Metrics
 from .openapi import declare
 from .problems import ENDS, RETRY, Problem
@@ -42,14 +42,14 @@ HEADERS: tuple[Header, ...] = (
     (b"cache-control", b"no-store"),
 )
 NOTHING = b"default-src 'none'; frame-ancestors 'none'"
-SWAGGER = (  # its page starts it with a script and styles of its own
+SWAGGER = (  # whose page holds its script and styles itself
     b"default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     b"img-src 'self' data:; frame-ancestors 'none'"
 )
 API_HEADERS = (*HEADERS, (b"content-security-policy", NOTHING))
 DOCS_HEADERS = (*HEADERS, (b"content-security-policy", SWAGGER))
 CLOSE: Header = (b"connection", b"close")
-MOST_OF_PATH = 200  # bytes of one that is no route's, in the log
+MOST_OF_PATH = 200  # bytes of a path in the log, where it is no route's
 
 NO_KEY = Problem(
     401,
@@ -83,9 +83,9 @@ class Exchange:
     """A request and its answer, which gets the headers that every answer has."""
 
     status = 0  # until the answer begins
-    size = held = 0  # bytes of the body that are here, and those that count
-    reading: bool | None = None  # the body: None until somebody does, False when it is here
-    refusal: Problem | None = None  # why the handler is ended
+    size = held = 0  # bytes of the body so far, and those of them that count against `max_bodies_bytes`
+    reading: bool | None = None  # whether the body is still arriving; None where no handler has asked for it
+    refusal: Problem | None = None  # what is answered in place of a handler that was cancelled
 
     def __init__(self, edge: "Edge", receive: Receive, send: Send, headers: Sequence[Header], state: Any) -> None:
         self._edge, self._receive, self._send, self._headers, self.state = edge, receive, send, headers, state
@@ -105,7 +105,7 @@ class Exchange:
         self.size += len(message.get("body", b""))
         if refusal := self._edge.too_much(self):
             self.refusal = refusal
-            raise CancelledError  # which nothing in between takes for an error that it could answer
+            raise CancelledError  # ends the handler: nothing in between catches it to answer by itself
         return message
 
     def send(self, message: Message) -> Awaitable[None]:  # no coroutine of its own: it hands on another
@@ -146,7 +146,7 @@ class Edge:
         self._running: dict[Task[Any], Exchange] = {}  # in order of their start
         self._watched = False
         self._numbers, self._prefix = count(), os.urandom(8).hex()
-        self._kinds: dict[tuple[str, str, int], tuple[Callable[[float], None], str]] = {}
+        self._kinds: dict[tuple[str, str, int], tuple[Callable[[float], None], str]] = {}  # see `_record`
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self.app
@@ -179,12 +179,12 @@ class Edge:
                 await refusal.response(scope)(scope, receive, exchange.send)
         finally:
             if ahead < 0:
-                self.lifecycle.begin(state)  # where a body came late, and nobody asked for it
+                self.lifecycle.begin(state)  # its body has come since, and no handler read it: it waits no longer
         self._record(scope, state, exchange.status, perf_counter() - exchange.began)
 
     def too_much(self, exchange: Exchange) -> Problem | None:
-        """What to say where another part of a body is here, and with it there is more than the service takes."""
-        if exchange.size > SMALL:  # those that are smaller are bounded by the number of connections
+        """A part of a body has arrived: the refusal, where the service now holds or does too much, else None."""
+        if exchange.size > SMALL:  # what smaller ones hold is bounded by the number of connections
             self._held += exchange.size - exchange.held
             exchange.held = exchange.size
             if self._held > self._max_held:
@@ -195,7 +195,7 @@ class Edge:
         return BUSY if others >= self._max_in_flight else None
 
     async def _pass_on(self, scope: Scope, receive: Receive, exchange: Exchange, limited: bool) -> Problem | None:
-        """Let the application answer; what to say in its place where it fails or takes too long."""
+        """Let the application answer. Gives what to answer in its place where it fails or takes too long, else None."""
         task = asyncio.current_task()
         assert task is not None
         self.in_flight += limited
@@ -226,6 +226,7 @@ class Edge:
         return None
 
     def _refusal(self, path: str, headers: dict[bytes, bytes], state: dict[str, Any]) -> Problem | None:
+        """Why a request does not get in, by its path and its key; whose key it is, is noted in `state`."""
         keys = self._keys
         if path.startswith(ADMIN):
             if not self._admin:
@@ -253,6 +254,7 @@ class Edge:
                 task.cancel()
 
     def _record(self, scope: Scope, state: dict[str, Any], status: int, seconds: float) -> None:
+        """Count and log a request. What all of its kind (route, method, status) have in common is made once."""
         kind = route, method, _ = getattr(scope.get("route"), "path", OTHER), scope["method"], status
         if kind not in self._kinds:
             fixed = f'"method":{quoted(method)},"route":{quoted(route)},"status":{status}'
@@ -263,13 +265,9 @@ class Edge:
         if status >= 400:
             self.metrics.error(outcome or str(status))
         if status >= self._logged_from:
-            path = "" if route != OTHER else f'"path":{json.dumps(scope["raw_path"][:MOST_OF_PATH].decode("latin-1"))},'
-            self._write(
-                f'{{"timestamp":"{now()}","level":"info","event":"request",'
-                f'"request_id":"{state["request_id"]}",{fixed},{path}"ms":{1000 * seconds:.3f},'
-                f'"model_version":{quoted(state.get("model_version"))},"outcome":{quoted(outcome)},'
-                f'"client":{quoted(state.get("client"))}}}'
-            )
+            if route == OTHER:
+                fixed += f',"path":{json.dumps(scope["raw_path"][:MOST_OF_PATH].decode("latin-1"))}'
+            self._write(access_line(state, fixed, seconds))
 
 
 def is_open(path: str) -> bool:

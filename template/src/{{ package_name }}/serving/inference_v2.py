@@ -16,7 +16,7 @@ from .body import JSON, Table, columns_of, expect
 from .lifecycle import Lifecycle
 from .predictor import Answer
 from .problems import TITLES, FieldError, Problem, pointer_to, responses, unfit
-from .routes import add_post, answer_many, by_name
+from .routes import add_post, answer_many, as_columns
 from .service import Service
 
 NAME = __name__.partition(".")[0]
@@ -124,7 +124,7 @@ def tensors(content: Any, reader: Reader, most: int) -> Table:
 
 def _outputs(content: Any, answers: list[Answer]) -> dict[str, Any]:
     """An `Inference`: a tensor for each field of the answers, and the id of the request where it has one."""
-    named = by_name(answers)
+    named = as_columns(answers)
     warnings = {"parameters": {"warnings": named.pop("warnings")}} if "warnings" in named else {}
     given = {"id": content["id"]} if "id" in content else {}
     outputs = [output(name, values) for name, values in named.items()]
