@@ -42,6 +42,8 @@ Label = Annotated[str, BeforeValidator(_as_text)]
 
 
 class Section(BaseModel):
+    """Part of a file: a key that nobody knows is a mistake, and nothing changes what was read."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
