@@ -15,7 +15,7 @@ from ..settings import Environment
 from .body import JSON, Table, columns_of, expect
 from .lifecycle import Lifecycle
 from .predictor import Answer
-from .problems import TITLES, FieldError, Problem, pointer_to, responses, unfit
+from .problems import TITLES, Problem, responses, unfit_at
 from .routes import add_post, answer_many, as_columns
 from .service import Service
 
@@ -103,12 +103,12 @@ def tensors(content: Any, reader: Reader, most: int) -> Table:
         path = ("inputs", number)
         name = expect(expect(tensor, dict, path).get("name"), str, (*path, "name"))
         if name in places:
-            raise unfit([FieldError(pointer=pointer_to((*path, "name")), detail=f"there are two tensors {name!r}")])
+            raise unfit_at((*path, "name"), f"there are two tensors {name!r}")
         data = expect(tensor.get("data"), list, (*path, "data"))
         shape = tensor.get("shape")
         if shape not in ([len(data)], [len(data), 1]):
             detail = f"the shape is [{len(data)}] or [{len(data)}, 1], as there are so many values"
-            raise unfit([FieldError(pointer=pointer_to((*path, "shape")), detail=detail)])
+            raise unfit_at((*path, "shape"), detail)
         # values of shape (n, 1) may be sent flat; where (n) is said, a list is a value, and a wrong one
         nested = len(shape) == 2 and all(isinstance(value, list) and len(value) == 1 for value in data)
         columns[name] = [value[0] for value in data] if nested else data

@@ -110,6 +110,11 @@ def unfit(errors: Sequence[FieldError], count: int = 0) -> Problem:
     return Problem(422, TITLES[422], f"{count} value(s) do not fit: {named}", errors)
 
 
+def unfit_at(path: Iterable[str | int], detail: str) -> Problem:
+    """One value of a body that does not fit, by its path."""
+    return unfit([FieldError(pointer=pointer_to(path), detail=detail)])
+
+
 def not_json() -> Problem:
     return Problem(400, TITLES[400], "The request's body is not valid JSON.")
 
