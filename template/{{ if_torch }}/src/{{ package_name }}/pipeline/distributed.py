@@ -13,7 +13,7 @@ from .train import fit_candidates, prepare
 def distributed() -> None:
     processes.init_process_group()  # of each kind of device its own backend
     try:
-        fit_candidates(prepare().fold)
+        fit_candidates(prepare())
         if processes.get_rank() == 0:
             print(f"distributed: trained by {processes.get_world_size()} processes")
     finally:
