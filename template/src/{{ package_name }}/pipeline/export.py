@@ -1,4 +1,4 @@
-"""The best candidate as a bundle: its graph, what drift compares with, records that prove it, and where it comes from."""
+"""The best candidate as a bundle: graph, reference for drift, golden records that prove it, and where it comes from."""
 
 import platform
 import shutil
@@ -41,8 +41,8 @@ def export(fitted: Any, decision: Decision, fold: Fold) -> Bundle:
     )
     write(pa.table({}), BUNDLE / REFERENCE)
     save(BUNDLE, CONTRACT, fold.encoder, manifest)
-    draft, params = Bundle.load(BUNDLE), fold.judge.params  # what is still to come, this graph itself gives
-    train = read_part("train")
+    # Embeddings of the reference and scores of golden records are what this very graph gives.
+    draft, train, params = Bundle.load(BUNDLE), read_part("train"), fold.judge.params
     write(reference(draft, train, read_part("validation"), params), BUNDLE / REFERENCE)
     golden = golden_records(draft, train, params.seed)
     save(BUNDLE, CONTRACT, fold.encoder, manifest.model_copy(update={"golden": golden}))
