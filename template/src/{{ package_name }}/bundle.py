@@ -128,6 +128,7 @@ class Bundle:
         return self.run(self.encoder.encode_one(record))
 
     def run(self, inputs: Inputs) -> np.ndarray:
+        """Inputs of n records -> scores (n, classes) or (n, 1), float64."""
         return self.infer(inputs)[0]
 
     @cached_property

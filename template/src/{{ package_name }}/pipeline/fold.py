@@ -28,6 +28,7 @@ class Fold:
 
     @classmethod
     def of(cls, fitting: pa.Table, held_out: pa.Table, judge: Judge) -> Self:
+        """Both tables, encoded."""
         y, truth = (encode_target(target_of(part, judge.contract), judge.decision) for part in (fitting, held_out))
         columns = columns_of(fitting)
         encoder = Encoder.fit(columns, judge.contract, judge.params.features)
@@ -51,5 +52,5 @@ class Fold:
         return model.fit(self.build(name, hyperparameters), self.inputs, self.y, watch)
 
     def quality(self, scores: np.ndarray) -> float:
-        """The primary metric of held-out scores, used with the decision that they call for."""
+        """The primary metric of scores of the held-out records, with the decision that is best for them."""
         return self.judge.fitted(self.truth, scores).primary(self.truth, scores)

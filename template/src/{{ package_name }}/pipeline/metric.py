@@ -51,6 +51,9 @@ class Judge:
         return measured[self.metric]
 
     def fitted(self, y: np.ndarray, scores: np.ndarray) -> Self:
-        """With the decision that held-out scores call for: candidates are compared as they would be used."""
+        """A judge with the decision (threshold, interval) that is best for these held-out scores.
+
+        So candidates are compared as they would be used.
+        """
         found = fit_decision(self.decision, y, scores, self.contract.costs, self.params.evaluation.coverage)
         return replace(self, decision=found)

@@ -108,12 +108,13 @@ def columns_of(columns: Any, reader: Reader, most: int, place: Place, path: str 
 
 
 def check_rows(rows: int, most: int, path: Sequence[str]) -> None:
+    """Raises Problem, 422, for no records, and for more than are taken at once."""
     if not 1 <= rows <= most:
         raise unfit_at(path, f"1 to {most:,} records are taken at once, found {rows:,}")
 
 
 def expect(value: Any, kind: type[K], path: Sequence[str | int]) -> K:
-    """The value, which must be of this kind."""
+    """The value. Raises Problem, 422, where it is not of this kind."""
     if not isinstance(value, kind):
         wanted = {"dict": "an object", "list": "a list", "str": "a text"}[kind.__name__]
         raise unfit_at(path, f"{wanted} is expected")

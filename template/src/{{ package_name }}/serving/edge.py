@@ -10,14 +10,14 @@ import logging
 import os
 import re
 from asyncio import AbstractEventLoop, CancelledError, Task
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 from time import perf_counter
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware.errors import ServerErrorMiddleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from ..settings import Environment
 from .lifecycle import Lifecycle
@@ -26,7 +26,7 @@ from .metrics import OTHER, Metrics
 from .openapi import declare
 from .problems import ENDS, RETRY, Problem
 from .routes import SMALL, PlainRoute
-from .security import Keyring, keyrings
+from .security import keyrings
 
 log = logging.getLogger(__name__)
 
@@ -71,12 +71,8 @@ FAILED = Problem(500, "Internal error", "The service failed; its log says why.")
 
 def surround(app: FastAPI, environment: Environment, lifecycle: Lifecycle, metrics: Metrics) -> None:
     """Put the layer around an application. Raises KeyringError when keys are required and there is none."""
-    keys, admin = keyrings(environment)
-    direct = {route.path: route for route in app.routes if isinstance(route, PlainRoute) and not route.param_convertors}
-    inner = app.build_middleware_stack()
-    assert isinstance(inner, ServerErrorMiddleware)  # whose place is taken here
-    app.middleware_stack = Edge(app, inner.app, direct, environment, lifecycle, metrics, keys, admin)
-    declare(app, lambda path: path.startswith(ADMIN) or (keys is not None and not is_open(path)))
+    app.middleware_stack = edge = Edge(app, environment, lifecycle, metrics)
+    declare(app, edge.needs_key)
 
 
 class Exchange:
@@ -117,25 +113,19 @@ class Exchange:
 
 
 class Edge:
-    """The ASGI layer. `keys` of None lets everybody in; without `admin` keys the routes under /admin do not exist.
+    """The ASGI layer; a server may call it in the application's place, whose own first step is then left out.
 
-    A server may call it in the application's place, whose own first step is then left out. Routes in `direct` are
-    called by their path, past FastAPI's own layers, which cost as much as a prediction.
+    Plain routes are called by their path, past FastAPI's own layers, which cost as much as a prediction. Without keys
+    of clients everybody is let in; without those of administrators the routes under /admin do not exist.
     """
 
-    def __init__(
-        self,
-        app: FastAPI,
-        inner: ASGIApp,
-        direct: Mapping[str, PlainRoute],
-        environment: Environment,
-        lifecycle: Lifecycle,
-        metrics: Metrics,
-        keys: Keyring | None,
-        admin: Keyring,
-    ) -> None:
-        self.app, self.inner, self.direct, self.lifecycle, self.metrics = app, inner, direct, lifecycle, metrics
-        self._keys, self._admin = keys, admin
+    def __init__(self, app: FastAPI, environment: Environment, lifecycle: Lifecycle, metrics: Metrics) -> None:
+        stack = app.build_middleware_stack()
+        assert isinstance(stack, ServerErrorMiddleware)  # whose place is taken here
+        self.app, self.inner, self.lifecycle, self.metrics = app, stack.app, lifecycle, metrics
+        plain = (route for route in app.routes if isinstance(route, PlainRoute) and not route.param_convertors)
+        self.direct = {route.path: route for route in plain}
+        self._keys, self._admin = keyrings(environment)
         self.in_flight, self._max_in_flight = 0, environment.max_in_flight
         self._held, self._max_held, self._max_body = 0, environment.max_bodies_bytes, environment.max_body_bytes
         metrics.gauge("http_requests_in_flight", "Requests that a model works on", lambda: self.in_flight)
@@ -224,6 +214,9 @@ class Edge:
             self._held -= exchange.held
             del self._running[task]
         return None
+
+    def needs_key(self, path: str) -> bool:
+        return path.startswith(ADMIN) or (self._keys is not None and not is_open(path))
 
     def _refusal(self, path: str, headers: dict[bytes, bytes], state: dict[str, Any]) -> Problem | None:
         """Why a request does not get in, by its path and its key; whose key it is, is noted in `state`."""

@@ -171,12 +171,12 @@ def measure(
     from sklearn import metrics
 
     chosen, binary = decision.choose(scores), decision.kind == "binary"
-    hits, claimed, actual = _counts(y, chosen, binary)
+    hits, predicted, actual = _counts(y, chosen, binary)
     possible: dict[str, Callable[[], float]] = {
         "accuracy": lambda: (y == chosen).mean(),
-        "precision": lambda: (hits / np.maximum(claimed, 1)).mean(),
+        "precision": lambda: (hits / np.maximum(predicted, 1)).mean(),
         "recall": lambda: (hits / np.maximum(actual, 1)).mean(),
-        "f1": lambda: (2 * hits / np.maximum(claimed + actual, 1)).mean(),
+        "f1": lambda: (2 * hits / np.maximum(predicted + actual, 1)).mean(),
         "log_loss": lambda: -np.log(np.clip(scores[np.arange(len(y)), y], 1e-15, 1)).mean(),
         "brier": lambda: _brier(y, scores, binary),
         "cost_per_record": lambda: cost(y, chosen, decision, costs) / len(y),
@@ -198,14 +198,14 @@ def measure(
 
 
 def _counts(y: np.ndarray, chosen: np.ndarray, binary: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Records given a class rightly, given it at all, and of it: for the positive class, or for each one that occurs.
+    """How many records are rightly predicted to be of a class, predicted to be of it, and of it.
 
-    Fast enough to resample, unlike scikit-learn's.
+    That is of the positive class, or of each class that occurs. Fast enough to resample, unlike scikit-learn's.
     """
     size = max(int(y.max()), int(chosen.max()), 1) + 1
-    hits, claimed, actual = (np.bincount(found, minlength=size) for found in (y[y == chosen], chosen, y))
-    counted = np.arange(size) == 1 if binary else claimed + actual > 0
-    return hits[counted], claimed[counted], actual[counted]
+    hits, predicted, actual = (np.bincount(found, minlength=size) for found in (y[y == chosen], chosen, y))
+    counted = np.arange(size) == 1 if binary else predicted + actual > 0
+    return hits[counted], predicted[counted], actual[counted]
 
 
 def _precision_at(y: np.ndarray, positive: np.ndarray, top: float) -> float:
