@@ -305,6 +305,37 @@ def test_what_waits_to_be_described_is_bounded_in_bytes(code: SimpleNamespace, u
     assert log.dropped == 1 and ids(url) == {one["prediction_id"] for one in (*found[:2], found[3])}
 
 
+def test_a_queue_that_is_full_in_bytes_has_room_again_when_half_of_them_are_gone(
+    code: SimpleNamespace, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun, goes_on = threading.Semaphore(0), threading.Semaphore(0)
+
+    class Large(Answered):
+        size = int(0.4 * code.log.MOST_BYTES)
+
+        @staticmethod
+        def rows(answered: Sequence["Answered"]) -> list[list[Any]]:
+            begun.release()
+            assert goes_on.acquire(timeout=WAIT_S)
+            return Answered.rows(answered)
+
+    class Larger(Large):
+        size = int(0.6 * code.log.MOST_BYTES)
+
+    log = code.log.PredictionLog(url)
+    log.append(Large([row()]))
+    assert begun.acquire(timeout=WAIT_S)
+    for _ in range(2):
+        log.append(Larger([row()]))  # the second finds it full
+    goes_on.release()
+    assert begun.acquire(timeout=WAIT_S)  # one is written, and the other still takes more than half
+    log.append(Larger([row()]))
+    goes_on.release()
+    log.close()
+    said = [(one.levelname, one.getMessage()) for one in caplog.records if "queue" in one.getMessage()]
+    assert [level for level, _ in said] == ["ERROR", "WARNING"] and ": 2 predictions" in said[1][1], said
+
+
 def test_a_batch_that_is_tried_again_is_there_once(opened: Callable[..., Any], url: str) -> None:
     log, found = opened(url, policy="block"), row(answer='{"prediction": "yes"}')
     for rows in ([found], [row(), found, row()]):

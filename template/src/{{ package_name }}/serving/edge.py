@@ -49,7 +49,9 @@ SWAGGER = (  # whose page holds its script and styles itself
 API_HEADERS = (*HEADERS, (b"content-security-policy", NOTHING))
 DOCS_HEADERS = (*HEADERS, (b"content-security-policy", SWAGGER))
 CLOSE: Header = (b"connection", b"close")
+WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
 MOST_OF_PATH = 200  # bytes of a path in the log, where it is no route's
+KEY_LIKE = re.compile(rb"[\w-]{32,}", re.ASCII)
 
 NO_KEY = Problem(
     401,
@@ -151,7 +153,7 @@ class Edge:
         state["request_id"] = given.decode()
         fixed = DOCS_HEADERS if path.startswith(DOCS) else API_HEADERS
         exchange = Exchange(self, receive, send, ((b"x-request-id", given), *fixed), state)
-        limited = scope["method"] == "POST" and not path.startswith(ADMIN)
+        limited = scope["method"] in WITH_BODY and not path.startswith(ADMIN)
         refusal = self._refusal(path, headers, state)
         if refusal is None and limited:
             size = int(headers.get(b"content-length", 0))
@@ -259,8 +261,13 @@ class Edge:
             self.metrics.error(outcome or str(status))
         if status >= self._logged_from:
             if route == OTHER:
-                fixed += f',"path":{json.dumps(scope["raw_path"][:MOST_OF_PATH].decode("latin-1"))}'
+                fixed += f',"path":{json.dumps(_harmless(scope["raw_path"]))}'
             self._write(access_line(state, fixed, seconds))
+
+
+def _harmless(path: bytes) -> str:
+    """A path for the log: not all of a long one, and no key that somebody put there."""
+    return KEY_LIKE.sub(b"***", path)[:MOST_OF_PATH].decode("latin-1")
 
 
 def is_open(path: str) -> bool:

@@ -41,6 +41,7 @@ class Metrics:
         self._cut = self._counter("connections_cut", "Connections that the service ended", "reason")
         self._batches = self._histogram("model_batch_records", "Records that the model scored together", BATCHES)
         self.unlogged = Counter("access_log_dropped", "Requests that could not be logged", registry=self.registry)
+        self.unshadowed = Counter("shadow_skipped", "Requests that the shadow did not see", registry=self.registry)
         self._models = Gauge("model_info", "Models served", ("role", "version"), registry=self.registry)
         self._kinds: set[str] = set()
         self._class_counts: dict[str, Callable[[], None]] = {}

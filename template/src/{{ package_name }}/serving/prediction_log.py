@@ -226,7 +226,7 @@ class PredictionLog:
             if entry.done and entry.done.set_running_or_notify_cancel():
                 failed = LogUnavailable("the prediction could not be logged") if lost else None
                 entry.done.set_exception(failed) if failed else entry.done.set_result(None)
-        if self._full_since is not None and self.queued <= self._capacity / 2:
+        if self._full_since is not None and self.queued <= self._capacity / 2 and self._bytes <= MOST_BYTES / 2:
             log.warning("the queue has room again: %d predictions were not logged", self.dropped - self._full_since)
             self._full_since = None
 

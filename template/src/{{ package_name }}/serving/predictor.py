@@ -80,7 +80,7 @@ class Predictor:
 
 
 def prediction_ids(count: int) -> list[str]:
-    """New ids, 32 hexadecimal digits each: no two are alike, whoever draws them."""
+    """New ids, 32 hexadecimal digits each: no two are alike, whoever draws them, and nobody can guess another's."""
     now = f"{time.time_ns() // 1_000_000:012x}"  # first, because indexes like ids in order of time
     drawn = os.urandom(10 * count).hex()
     return [now + drawn[start : start + 20] for start in range(0, 20 * count, 20)]

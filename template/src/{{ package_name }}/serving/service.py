@@ -29,7 +29,7 @@ from .problems import RETRY, SHOWN, TITLES, FieldError, Problem, pointer_to, sho
 
 log = logging.getLogger(__name__)
 
-SHADOWS = 100  # requests that a shadow may be behind
+SHADOWS, SHADOW_BYTES = 100, 64 * 1024**2  # of requests that a shadow may be behind
 
 
 @dataclass(slots=True, eq=False)
@@ -111,7 +111,7 @@ class Service:
         """`secret` is the key under which ids are hashed for the log; without it none is kept."""
         self.models, self.log, self.metrics, self.executor = models, log, metrics, executor
         self._answered = partial(Answered, secret=secret, raw=raw)
-        self._shadows: set[asyncio.Task[None]] = set()
+        self._behind: dict[asyncio.Task[None], int] = {}  # what a shadow has still to answer, in bytes
 
     def read(self, media: str, body: bytes, bare: Mapping[str, str]) -> tuple[Record, list[Finding]]:
         """One record of a body, typed, with what is only warned of; `bare` as in `fields_of`. Raises Problem."""
@@ -181,14 +181,21 @@ class Service:
             raise Problem(503, TITLES[503], str(error), headers=RETRY) from None
         for answered in notes:
             self.metrics.answered(answered.answers)
-            if self.models.shadow and len(self._shadows) < SHADOWS:
-                task = asyncio.create_task(self._look_on(self.models.shadow.predictor, answered))
-                self._shadows.add(task)
-                task.add_done_callback(self._shadows.discard)
+            if self.models.shadow:
+                self._show(self.models.shadow.predictor, answered)
 
     async def settle(self) -> None:
         """Wait for what shadows have still to look at."""
-        await asyncio.gather(*self._shadows)
+        await asyncio.gather(*self._behind)
+
+    def _show(self, shadow: Predictor, answered: Answered) -> None:
+        """Let a shadow answer too, unless it is too far behind."""
+        if len(self._behind) >= SHADOWS or sum(self._behind.values()) > SHADOW_BYTES:
+            self.metrics.unshadowed.inc()
+            return
+        task = asyncio.create_task(self._look_on(shadow, answered))
+        self._behind[task] = answered.size
+        task.add_done_callback(self._behind.pop)
 
     async def _look_on(self, shadow: Predictor, answered: Answered) -> None:
         loop = asyncio.get_running_loop()

@@ -111,10 +111,18 @@ def _script(character: str) -> str | None:
     return SCRIPTS.get(first, first)
 
 
-def script(text: str) -> str:
+@lru_cache(CACHED)
+def _is_sign(character: str) -> bool:
+    return unicodedata.category(character)[0] not in "LMZ" and not character.isspace()
+
+
+def script(characters: Counter[str]) -> str:
     """The script that most letters belong to: latin, cyrillic, han, ...; none without letters."""
-    counts = Counter(found for found in map(_script, text) if found)
-    return counts.most_common(1)[0][0] if counts else "none"
+    letters: Counter[str] = Counter()
+    for character, times in characters.items():
+        if found := _script(character):
+            letters[found] += times
+    return letters.most_common(1)[0][0] if letters else "none"
 
 
 def describe(text: str, known: frozenset[str]) -> dict[str, float | str | None]:
@@ -124,13 +132,13 @@ def describe(text: str, known: frozenset[str]) -> dict[str, float | str | None]:
     at each character is that of the first pages.
     """
     head = text[:DESCRIBED]
-    found = words(normalise(head))
-    signs = sum(unicodedata.category(character)[0] not in "LMZ" and not character.isspace() for character in head)
+    found, characters = words(normalise(head)), Counter(head)
+    signs = sum(times for character, times in characters.items() if _is_sign(character))
     return {
         "characters (log10)": math.log10(1 + len(text)),
         "words (log10)": math.log10(1 + len(found) * len(text) / max(len(head), 1)),
         "unknown words": sum(word not in known for word in found) / len(found) if found else None,
-        "script": script(head),
+        "script": script(characters),
         "signs": signs / len(head) if head else None,
     }
 
