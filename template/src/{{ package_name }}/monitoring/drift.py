@@ -103,11 +103,7 @@ def limit(past: pd.Series, present: pd.Series, params: DriftParams) -> float:
 
 
 def report(
-    past: pd.DataFrame,
-    present: pd.DataFrame,
-    kinds: Mapping[str, str],
-    limits: dict[str, float],
-    params: DriftParams,
+    past: pd.DataFrame, present: pd.DataFrame, kinds: Mapping[str, str], limits: dict[str, float], params: DriftParams
 ) -> Snapshot:
     """Evidently's comparison of the columns in `kinds`."""
     definition = DataDefinition(

@@ -5,13 +5,12 @@ from typing import Annotated, Any, Literal
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from ..contract import Contract
 from .body import JSON, json_of, media_type, read
 from .prediction_log import LogUnavailable, PredictionLog
-from .problems import RETRY, TITLES, Problem, responses
+from .problems import RETRY, TITLES, Problem, misread, responses
 
 MAX_LABELS = 1_000
 MAX_BYTES = 1024**2
@@ -47,8 +46,7 @@ def add_feedback(app: FastAPI, log: PredictionLog, contract: Contract, classes: 
         try:
             found = (one if single else several).model_validate(content).model_dump()
         except ValidationError as error:
-            wrong = [mistake | {"loc": ("body", *mistake["loc"])} for mistake in error.errors()]
-            raise RequestValidationError(wrong) from None
+            raise misread(error.errors()) from None
         labels = [found] if single else found["labels"]
         outcomes = {label["prediction_id"]: str(label["outcome"]) for label in labels}
         try:

@@ -115,6 +115,12 @@ def unfit_at(path: Iterable[str | int], detail: str) -> Problem:
     return unfit([FieldError(pointer=pointer_to(path), detail=detail)])
 
 
+def misread(found: Sequence[Any]) -> Problem:
+    """What Pydantic's `errors()` hold of a body."""
+    errors = [FieldError(pointer=pointer_to(entry["loc"]), detail=own_words(entry)) for entry in found[:SHOWN]]
+    return unfit(errors, len(found))
+
+
 def not_json() -> Problem:
     return Problem(400, TITLES[400], "The request's body is not valid JSON.")
 
@@ -136,8 +142,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
     found = error.errors()
     if any(entry["type"] == "json_invalid" for entry in found):
         return not_json().response(request.scope)
-    errors = [FieldError(pointer=pointer_to(entry["loc"][1:]), detail=own_words(entry)) for entry in found[:SHOWN]]
-    return unfit(errors, len(found)).response(request.scope)
+    return misread([entry | {"loc": entry["loc"][1:]} for entry in found]).response(request.scope)  # without "body"
 
 
 async def _http(request: Request, error: Exception) -> Response:
