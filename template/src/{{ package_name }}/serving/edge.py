@@ -195,7 +195,7 @@ class Edge:
         if not self._watched:
             self._watch(task.get_loop(), self._timeout_s)
         try:
-            if limited and (route := self.direct.get(scope["path"])):
+            if scope["method"] == "POST" and (route := self.direct.get(scope["path"])):
                 scope["route"] = route
                 await route.handle(scope, receive, exchange.send)
             else:
