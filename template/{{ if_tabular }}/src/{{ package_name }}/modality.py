@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import Field
 
 from .contract import NUMERIC, Column, Contract, ContractError, Section, Type
-from .quantities import AnyQuantity, Cycle, Elapsed, Product, Rank, Ratio, Value, as_list, dates_of, days_of
+from .quantities import CALENDAR, AnyQuantity, Cycle, Elapsed, Product, Rank, Ratio, Value, as_list, dates_of, days_of
 
 Columns = Mapping[str, Any]  # column name -> list or array of typed values, None or NaN for missing
 Record = Mapping[str, Any]  # column name -> one typed value
@@ -295,7 +295,7 @@ def _quantities(name: str, column: Column, columns: Columns, contract: Contract)
     last_day = float(np.nanmax(days)) if not np.isnan(days).all() else 0.0
     quantities: list[AnyQuantity] = [Elapsed(column=name, until=time if time != name else None, last_day=last_day)]
     cycles: list[AnyQuantity] = [
-        Cycle(column=name, part=part, wave=wave) for part in ("month", "weekday", "hour") for wave in ("sin", "cos")
+        Cycle(column=name, part=part, wave=wave) for part in CALENDAR for wave in ("sin", "cos")
     ]
     return quantities + cycles
 

@@ -6,7 +6,7 @@ Each reads columns of many records with NumPy, and one record in plain Python, w
 import math
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -20,11 +20,20 @@ Reading = Callable[[Record], float]
 NAN = float("nan")
 EPOCH, MICROSECOND, NAT = datetime(1970, 1, 1), timedelta(microseconds=1), np.iinfo(np.int64).min
 DAY_S = 86_400.0
-PERIODS = {"month": 12, "weekday": 7, "hour": 24}
-PLACES: dict[str, Callable[[datetime], int]] = {
-    "month": lambda date: date.month - 1,
-    "weekday": lambda date: date.weekday(),
-    "hour": lambda date: date.hour,
+
+
+class Part(NamedTuple):
+    """A part of a date that comes round again: its place among `period` ones, of one date and of many (datetime64)."""
+
+    period: int
+    one: Callable[[datetime], int]
+    many: Callable[[np.ndarray], np.ndarray]
+
+
+CALENDAR = {
+    "month": Part(12, lambda date: date.month - 1, lambda dates: _count(dates, "M") % 12),
+    "weekday": Part(7, lambda date: date.weekday(), lambda dates: (_count(dates, "D") + 3) % 7),  # 1970 began Thursday
+    "hour": Part(24, lambda date: date.hour, lambda dates: _count(dates, "h") % 24),
 }
 
 
@@ -146,7 +155,7 @@ class Cycle(Quantity):
     """One coordinate of a date's place in the year, the week or the day, so that December lies beside January."""
 
     kind: Literal["cycle"] = "cycle"
-    part: Literal["month", "weekday", "hour"]
+    part: str = Field(pattern=f"^({'|'.join(CALENDAR)})$")
     wave: Literal["sin", "cos"]
 
     @property
@@ -154,25 +163,19 @@ class Cycle(Quantity):
         return f"{self.column} {self.part} {self.wave}"
 
     def one(self) -> Reading:
-        column, place, period, wave = self.column, PLACES[self.part], PERIODS[self.part], getattr(math, self.wave)
-        waves = [wave(2 * math.pi * number / period) for number in range(period)]
+        column, part, wave = self.column, CALENDAR[self.part], getattr(math, self.wave)
+        waves = [wave(2 * math.pi * place / part.period) for place in range(part.period)]
 
         def read(record: Record) -> float:
             value = record.get(column)
-            return NAN if value is None else waves[place(value)]
+            return NAN if value is None else waves[part.one(value)]
 
         return read
 
     def many(self, columns: Columns) -> np.ndarray:
-        dates = dates_of(columns[self.column])
-        if self.part == "month":
-            place = dates.astype("datetime64[M]") - dates.astype("datetime64[Y]").astype("datetime64[M]")
-        elif self.part == "weekday":  # day 0 of the epoch was a Thursday
-            place = (dates.astype("datetime64[D]") - np.datetime64("1969-12-29", "D")) % np.timedelta64(7, "D")
-        else:
-            place = dates.astype("datetime64[h]") - dates.astype("datetime64[D]").astype("datetime64[h]")
-        number = np.where(np.isnat(dates), NAN, place.astype(np.float64))
-        return getattr(np, self.wave)(2 * math.pi * number / PERIODS[self.part])
+        dates, part = dates_of(columns[self.column]), CALENDAR[self.part]
+        place = np.where(np.isnat(dates), NAN, part.many(dates))
+        return getattr(np, self.wave)(2 * math.pi * place / part.period)
 
 
 AnyQuantity = Annotated[Value | Rank | Ratio | Product | Elapsed | Cycle, Field(discriminator="kind")]
@@ -197,3 +200,8 @@ def days_of(values: Any) -> np.ndarray:
     """Datetimes as days since 1970, float64, NaN for missing."""
     dates = dates_of(values)
     return np.where(np.isnat(dates), NAN, dates.astype(np.int64) / 1e6 / DAY_S)
+
+
+def _count(dates: np.ndarray, unit: str) -> np.ndarray:
+    """How many months, days or hours after the start of 1970."""
+    return dates.astype(f"datetime64[{unit}]").astype(np.int64)
