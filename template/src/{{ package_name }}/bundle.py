@@ -26,8 +26,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json
 
 from . import contract as contracts
-from .contract import Contract, mistakes_of
-from .errors import UserError
+from .contract import Contract
+from .errors import UserError, mistakes_of
 from .modality import Columns, Encoder, Inputs, Record
 from .runtime import session
 from .task import Decision
@@ -128,6 +128,7 @@ class Bundle:
         return self.run(self.encoder.encode_one(record))
 
     def run(self, inputs: Inputs) -> np.ndarray:
+        """Inputs of n records -> scores (n, classes) or (n, 1), float64."""
         return self.infer(inputs)[0]
 
     @cached_property

@@ -9,13 +9,14 @@ import json
 import re
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from .errors import UserError, own_words
+from .errors import UserError, mistakes_of
 
 PATH = Path("contract.yaml")
 
@@ -32,13 +33,17 @@ class ContractError(UserError):
 
 def _as_text(value: Any) -> Any:
     """A label as it stands in a text file: YAML reads 0 and true as numbers and booleans, the data holds "0"."""
-    return str(value).lower() if isinstance(value, bool) else str(value) if isinstance(value, (int, float)) else value
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, (int, float)) else value
 
 
 Label = Annotated[str, BeforeValidator(_as_text)]
 
 
 class Section(BaseModel):
+    """Part of a file: a key that nobody knows is a mistake, and nothing changes what was read."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -229,8 +234,7 @@ class Contract(Section):
     split: Split = Split()
 
     @model_validator(mode="after")
-    def _names_agree(self) -> Self:
-        known = ", ".join(self.columns)
+    def _target_fits(self) -> Self:
         target = self.columns.get(self.target.name)
         if target is None or target.role != ("target",):
             raise ValueError(f"target.name: {self.target.name!r} must be one of columns, with role: target")
@@ -242,6 +246,11 @@ class Contract(Section):
             raise ValueError(f"{self.target.name!r} holds classes: give it type: category, with quoted levels")
         if self.target.kind == "binary" and self.target.positive is None:
             raise ValueError("target.positive: a binary target needs the class whose probability is reported")
+        return self
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Self:
+        known = ", ".join(self.columns)
         for name in self.columns:
             if name != name.strip():
                 raise ValueError(f"columns: write {name.strip()!r} for {name!r}: a header is read without outer blanks")
@@ -255,7 +264,7 @@ class Contract(Section):
             if rule.column not in self.stored or rule.column == self.target.name:
                 raise ValueError(f"eligibility: {rule.column!r} is no column that is kept; there are {known}")
             _check_bounds(self.columns[rule.column].type, rule.min, rule.max)
-        for name in sum((*self.derived.ratios, *self.derived.interactions), ()):
+        for name in chain.from_iterable((*self.derived.ratios, *self.derived.interactions)):
             if name not in self.features or self.features[name].type not in NUMERIC:
                 raise ValueError(f"derived: {name!r} is not a feature of type number or integer")
         for name in self.quality.near_copies_allowed:
@@ -371,21 +380,3 @@ def parse(content: Any, name: str) -> Contract:
     except ValidationError as error:
         mistakes = "\n".join(f"  {name}: {mistake}" for mistake in mistakes_of(error))
         raise ContractError(f"{name} has {error.error_count()} mistake(s):\n{mistakes}") from None
-
-
-def mistakes_of(error: ValidationError) -> list[str]:
-    """One line a mistake: the key path, what was found, what is allowed."""
-    return [_mistake(found) for found in error.errors()]
-
-
-def _mistake(found: Any) -> str:
-    path = ".".join(str(part) for part in found["loc"])
-    message = own_words(found)
-    if found["type"] == "extra_forbidden":
-        message = "no such key; see docs/contract.md for those that exist"
-    elif found["type"] == "missing":
-        message = "this key is required"
-    else:
-        shown = repr(found["input"])
-        message += f" (found {shown})" if len(shown) < 80 and not isinstance(found["input"], dict) else ""
-    return f"{path}: {message}" if path else message

@@ -42,10 +42,7 @@ def render(draft: Draft) -> str:
     environment.filters["yaml"] = _yaml
     defaults = {"quality": Quality(), "acceptance": Acceptance(), "costs": Costs(), "split": Split()}
     return environment.from_string(SKELETON.read_text(encoding="utf-8")).render(
-        draft.content,
-        **defaults,
-        draft=draft,
-        minimum_rows=max(1, min(Quality().minimum_rows, draft.rows // 2)),
+        draft.content, **defaults, draft=draft, minimum_rows=max(1, min(Quality().minimum_rows, draft.rows // 2))
     )
 
 

@@ -75,7 +75,10 @@ def _other(name: str, raw: list[Any], source: Source) -> Finding:
 
 
 def _set_aside(finding: Finding) -> None:
-    """No feature, for the model takes no such type; few levels still divide the records, many may be written texts."""
+    """Make a column no feature, as the model takes none of its type.
+
+    Few levels still serve to report quality by them, and many may be texts that somebody wrote.
+    """
     kind, levels = finding.spec["type"], set(finding.present)
     if kind in ("category", "boolean") and len(levels) <= LEVELS:
         finding.spec["role"] = "sensitive"
@@ -104,7 +107,7 @@ def _target(name: str, raw: list[Any], decimal: str) -> tuple[Finding, dict[str,
 
 
 def _note_near_copies(draft: Draft, target: Finding) -> None:
-    """By the same score that stops the pipeline later; missing is a value like others there."""
+    """Note the columns that tell the target by themselves, by the score for which the pipeline would stop."""
     params, parsed = LeakageParams(), contract.parse(draft.content, "the draft")
     frame = pd.DataFrame({finding.name: finding.values for finding in draft.findings}).dropna(subset=[target.name])
     if len(frame) < TELLING_ROWS:

@@ -93,9 +93,8 @@ class Registry:
         self.put_in_force(version)
         if self.holder(CHALLENGER) == version:
             self.client.delete_registered_model_alias(self.name, CHALLENGER)
-        return f"version {version} of {self.name!r} is the champion" + (
-            f", {champion} the previous one" * bool(champion)
-        )
+        before = f", {champion} the previous one" if champion else ""
+        return f"version {version} of {self.name!r} is the champion{before}"
 
     def rollback(self) -> str:
         """Put the previous champion back in force; the two change places."""

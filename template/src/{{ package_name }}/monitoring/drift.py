@@ -8,12 +8,10 @@ Exit status: 0 no drift, 3 drift, 2 too few records to say, 1 an error. Writes d
 import argparse
 import json
 import math
-import random
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from html import escape
-from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,12 +23,9 @@ from evidently.core.report import Snapshot
 from evidently.presets import DataDriftPreset
 
 from ..bundle import REFERENCE, Bundle
-from ..contract import Contract, Rule
 from ..errors import UserError
-from ..records import Parser, Value, ineligible, parser
-from ..serving import prediction_log
 from ..settings import DriftParams, Environment, load_params
-from ..source import read_chunks, sniff_for
+from .window import file_columns, logged_columns
 
 NO_DRIFT, ERROR, TOO_LITTLE, DRIFT = 0, 1, 2, 3
 OUT = Path("artifacts/drift")
@@ -130,11 +125,7 @@ def limit(past: pd.Series, present: pd.Series, params: DriftParams) -> float:
 
 
 def report(
-    past: pd.DataFrame,
-    present: pd.DataFrame,
-    kinds: Mapping[str, str],
-    limits: dict[str, float],
-    share: float,
+    past: pd.DataFrame, present: pd.DataFrame, kinds: Mapping[str, str], limits: dict[str, float], share: float
 ) -> Snapshot:
     """Evidently's comparison of the columns in `kinds`; from this share of drifted ones on, it speaks of drift."""
     definition = DataDefinition(
@@ -170,46 +161,6 @@ def as_series(values: list[Any], kind: str) -> pd.Series:
     return pd.Series(values, dtype="float64")
 
 
-def sampled(records: Sequence[dict[str, Any]], most: int) -> Iterator[dict[str, Any]]:
-    """At most so many records, drawn at random: reading and describing them can be costly."""
-    return (records[row] for row in sorted(random.Random(0).sample(range(len(records)), min(len(records), most))))
-
-
-def transposed(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """Logged records as columns; a field that an earlier model's records lack is missing."""
-    names = dict.fromkeys(name for record in records for name in record)
-    return {name: [record.get(name) for record in records] for name in names}
-
-
-def typed(records: Iterator[dict[str, Any]], contract: Contract) -> dict[str, list[Value]]:
-    """Raw records as typed columns; a value that does not parse counts as missing, for missing values drift too."""
-    parsers = {name: parser(column, contract.source.decimal) for name, column in contract.features.items()}
-    columns: dict[str, list[Value]] = {name: [] for name in parsers}
-    for record in records:
-        for name, parse in parsers.items():
-            try:
-                columns[name].append(parse(record.get(name)))
-            except ValueError:
-                columns[name].append(None)
-    return columns
-
-
-def file_records(path: Path, contract: Contract) -> Iterator[dict[str, Any]]:
-    """Raw records of a file that are in the contract's scope; the service has refused all others already.
-
-    Raises UserError when the file has none of the features.
-    """
-    rules = contract.eligibility
-    parsers = {rule.column: parser(contract.columns[rule.column], contract.source.decimal) for rule in rules}
-    for chunk in read_chunks(sniff_for(path, contract)):
-        if contract.features.keys().isdisjoint(chunk.columns):
-            raise UserError(f"{path} has none of the contract's features, such as {next(iter(contract.features))!r}")
-        for record in chunk.to_dict("records"):
-            raw = {str(name): value for name, value in record.items()}
-            if _in_scope(raw, parsers, rules):
-                yield raw
-
-
 class _Arguments(argparse.ArgumentParser):
     """Ends with 1 on a wrong argument: argparse's own 2 means too few records here."""
 
@@ -217,27 +168,18 @@ class _Arguments(argparse.ArgumentParser):
         self.exit(ERROR, f"drift: {message}\n")
 
 
-def _in_scope(raw: Mapping[str, Any], parsers: Mapping[str, Parser], rules: Sequence[Rule]) -> bool:
-    try:
-        return ineligible(rules, {name: parse(raw.get(name)) for name, parse in parsers.items()}) is None
-    except ValueError:
-        return False
-
-
 def run(arguments: argparse.Namespace) -> int:
     params, bundle = load_params().drift, Bundle.load(Environment().bundle)
     if arguments.data:
-        raw = list(islice(file_records(arguments.data, bundle.contract), 20 * params.window_rows))
-        columns = typed(sampled(raw, params.window_rows), bundle.contract)
-        rows = len(next(iter(columns.values())))
+        columns = file_columns(arguments.data, bundle.contract, params.window_rows)
     else:
-        logged = list(prediction_log.read(arguments.log or Environment().prediction_log, params.window_rows))
-        rows = len(logged)
+        columns = logged_columns(arguments.log or Environment().prediction_log, params.window_rows)
+    rows = len(next(iter(columns.values()), []))
     if rows < params.minimum_rows:
         print(f"drift: {rows} records are too few to say, {params.minimum_rows} are needed")
         return TOO_LITTLE
-    window = bundle.describe(columns) if arguments.data else transposed(logged)
-    result = compare(window, bundle, params, arguments.out)
+    described = bundle.describe(columns) if arguments.data else columns  # what is logged is described already
+    result = compare(described, bundle, params, arguments.out)
     print(f"drift: {verdict(result)}")
     print(f"drift: {arguments.out / 'drift.html'}")
     return DRIFT if result["drift"] else NO_DRIFT

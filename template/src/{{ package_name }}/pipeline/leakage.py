@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import balanced_accuracy_score, r2_score
 from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import TargetEncoder
@@ -47,9 +48,7 @@ def lone_score(values: pd.Series, target: pd.Series, contract: Contract, seed: i
         model = make_pipeline(TargetEncoder(cv=KFold(FOLDS, shuffle=True, random_state=seed)), tree)
     truth = target.to_numpy(dtype=float) if continuous else target.astype(str).to_numpy()
     predicted = cross_val_predict(model, inputs, truth, cv=FOLDS)
-    if continuous:
-        return float(1 - ((truth - predicted) ** 2).mean() / max(truth.var(), np.finfo(float).tiny))
-    return float(np.mean([(predicted[truth == label] == label).mean() for label in np.unique(truth)]))
+    return float(r2_score(truth, predicted) if continuous else balanced_accuracy_score(truth, predicted))
 
 
 def as_numbers(values: pd.Series) -> np.ndarray:

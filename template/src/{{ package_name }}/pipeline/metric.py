@@ -1,16 +1,14 @@
 """The metric that candidates compete on and the gate judges."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
 from ..contract import Contract
-from ..modality import Inputs
 from ..settings import Params
 from ..task import DEFAULT_METRIC, HIGHER_IS_BETTER, PRIMARY_METRICS, Decision, fit_decision, measure
 from . import PipelineError
-from .watch import Watch
 
 
 def primary_metric(contract: Contract) -> str:
@@ -53,14 +51,9 @@ class Judge:
         return measured[self.metric]
 
     def fitted(self, y: np.ndarray, scores: np.ndarray) -> Self:
-        """With the decision that held-out scores call for: candidates are compared as they would be used."""
+        """A judge with the decision (threshold, interval) that is best for these held-out scores.
+
+        So candidates are compared as they would be used.
+        """
         found = fit_decision(self.decision, y, scores, self.contract.costs, self.params.evaluation.coverage)
         return replace(self, decision=found)
-
-    def watch(self, inputs: Inputs, y: np.ndarray, **options: Any) -> Watch:
-        """What training on other records is judged by: the primary metric on these; `options` are Watch's own."""
-
-        def judge(scores: np.ndarray) -> float:
-            return self.fitted(y, scores).primary(y, scores)
-
-        return Watch(inputs, self.metric, judge, self.sign, **options)

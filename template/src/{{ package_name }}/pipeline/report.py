@@ -1,7 +1,7 @@
 """Stage 8: the run for people who do not read code: an HTML report, a model card, a data dictionary, pictures.
 
 Nothing is measured here: every figure was written by an earlier stage. The texts stand in `templates/`; what a metric
-or a decision means, `task` knows.
+means, `task` knows, and what the test part showed, `results` puts into words.
 """
 
 import base64
@@ -21,7 +21,8 @@ from .. import contract as contracts
 from ..artifacts import BUNDLE, REPORT, TEST_SCORES, read_json
 from ..bundle import MANIFEST, Manifest
 from ..contract import Column, Contract, Rule
-from ..task import CAPTIONS, DUMMY, EXPLAINED, HIGHER_IS_BETTER, Decision, explain, plots, summary
+from ..results import CAPTIONS, DUMMY, explain, plots, summary
+from ..task import EXPLAINED, HIGHER_IS_BETTER, Decision
 from ..wording import number, percent
 from . import command
 from .gate import good_enough, reasons

@@ -24,7 +24,7 @@ from . import PipelineError, command
 from .table import read, target_of, write
 
 Parts = dict[str, np.ndarray]  # part name -> row numbers
-ONE_OF = 5
+HELD_OUT = 5  # one fold only: one of so many
 
 
 def split() -> None:
@@ -44,7 +44,7 @@ def split() -> None:
 def method(contract: Contract) -> str:
     time, group = contract.only("time"), contract.only("group")
     if time:
-        return f"by time ({time})" + f", later parts with new groups only ({group})" * bool(group)
+        return f"by time ({time}), later parts with new groups only ({group})" if group else f"by time ({time})"
     if group:
         return f"by group ({group})"
     return "at random, stratified" if contract.split.stratify else "at random"
@@ -165,7 +165,7 @@ def folds(
     One fold is the last of five: enough for models that take long to fit, and of a time split the newest rows.
     """
     if count == 1:
-        yield list(folds(table, contract, y, ONE_OF, seed))[-1]
+        yield list(folds(table, contract, y, HELD_OUT, seed))[-1]
         return
     rows, classes, groups = np.arange(table.num_rows), strata(y), groups_of(table, contract)
     if time := contract.only("time"):

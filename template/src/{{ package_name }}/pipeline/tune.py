@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -13,28 +12,17 @@ import pyarrow as pa
 from .. import contract as contracts
 from .. import model
 from ..artifacts import TUNING, write_json
-from ..modality import Encoder, Inputs
 from ..settings import load_params
 from ..task import new_decision, strata
 from . import PipelineError, command
+from .fold import Fold
 from .metric import Judge
 from .split import folds, labels_of
-from .table import columns_of, read_part, target_of
+from .table import read_part, target_of
 
 PRUNED = optuna.trial.TrialState.PRUNED
 STARTED, WARM = 2, 3  # trials, and steps of a trial, before a hopeless one is ended early
 STEPS = 10_000  # of one fold at most: the steps of all folds in a row are one trial's
-
-
-@dataclass(frozen=True)
-class Fold:
-    """A part of the training part to fit on, and the rest of it to score."""
-
-    encoder: Encoder
-    inputs: Inputs
-    y: np.ndarray
-    held_out: Inputs
-    truth: np.ndarray
 
 
 def tune() -> None:
@@ -60,9 +48,7 @@ def prepare(train: pa.Table, judge: Judge) -> list[Fold]:
     for fitting, scoring in folds(train, contract, y, params.tune.folds, params.seed):
         if len(np.unique(strata(y[fitting]))) < len(np.unique(strata(y))) and contract.target.kind != "continuous":
             raise PipelineError("a class is missing from a fold: lower tune.folds, or leave the rare class out")
-        columns, held_out = columns_of(train.take(fitting)), columns_of(train.take(scoring))
-        encoder = Encoder.fit(columns, contract, params.features)
-        prepared.append(Fold(encoder, encoder.encode(columns), y[fitting], encoder.encode(held_out), y[scoring]))
+        prepared.append(Fold.of(train.take(fitting), train.take(scoring), judge))
     return prepared
 
 
@@ -73,23 +59,20 @@ def search(name: str, space: Mapping[str, Any], prepared: list[Fold], judge: Jud
         sampler=optuna.samplers.TPESampler(seed=judge.params.seed),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTED, n_warmup_steps=WARM),
     )
-    evaluate = partial(objective, name=name, space=space, prepared=prepared, judge=judge)
+    evaluate = partial(objective, name=name, space=space, prepared=prepared)
     searched = any(isinstance(entry, dict) for entry in space.values())
     trials, seconds = judge.params.tune.trials if searched else 1, max(1, round(deadline - time.monotonic()))
     study.optimize(evaluate, n_trials=trials, timeout=seconds, show_progress_bar=True)
     return summary(study, space)
 
 
-def objective(trial: optuna.Trial, name: str, space: Mapping[str, Any], prepared: list[Fold], judge: Judge) -> float:
+def objective(trial: optuna.Trial, name: str, space: Mapping[str, Any], prepared: list[Fold]) -> float:
     """Mean of the primary metric over the folds."""
     hyperparameters = {key: suggest(trial, key, entry) for key, entry in space.items()}
-    params, found = judge.params, []
+    found = []
     for number, fold in enumerate(prepared):
-        watched = judge.watch(fold.held_out, fold.truth, report=reporter(trial, number * STEPS))
-        options: dict[str, Any] = {"class_weight": params.model.class_weight, "seed": params.seed}
-        estimator = model.build(name, hyperparameters, encoder=fold.encoder, decision=judge.decision, **options)
-        fitted = model.fit(estimator, fold.inputs, fold.y, watched)
-        found.append(watched.judge(model.score(fitted, fold.held_out)))
+        fitted = fold.fit(name, hyperparameters, report=reporter(trial, first=number * STEPS))
+        found.append(fold.quality(model.score(fitted, fold.held_out)))
     trial.set_user_attr("spread", float(np.std(found)))
     return float(np.mean(found))
 

@@ -13,7 +13,8 @@ from ..errors import UserError
 from ..settings import Environment
 from . import logs
 from .app import create_app
-from .protocol import DrainingServer, GuardedProtocol
+from .protocol import GuardedProtocol
+from .server import DrainingServer
 from .tracing import traced
 
 COLLECT_AFTER = 20_000, 20, 50  # Python's own 700, 10, 10 is for programs that hold little

@@ -15,15 +15,16 @@ from .edge import surround
 from .explain import add_explain
 from .feedback import add_feedback
 from .inference_v2 import add_inference_v2
+from .lifecycle import Lifecycle
 from .metrics import Metrics
 from .models import Models
 from .openapi import answer_model, answers_model, batch_body, record_body
 from .prediction_log import PredictionLog
-from .predictor import Answer
+from .predictor import Answer, Predictor
 from .problems import install, responses
-from .routes import JsonResponse, add_post, answer_many, by_name, request_id, served_by, soon
+from .routes import JsonResponse, add_post, answer_many, as_columns, here_or_in_thread, request_id, served_by
 from .service import Service
-from .state import Lifecycle, add_state
+from .state import add_state
 
 THREADS = 2  # for what is too long for the event loop; ONNX Runtime computes outside of Python's lock
 
@@ -53,15 +54,7 @@ def create_app(environment: Environment) -> FastAPI:
         log.close()
 
     served = models.champion.predictor
-    about: dict[str, Any] = {
-        "title": served.contract.problem.name,
-        "description": served.contract.problem.goal,
-        "version": served.version,
-        "lifespan": lifespan,
-        "redoc_url": None,
-        "telemetry": {"tracing": False, "metrics": False},  # `edge` and `tracing` see to both
-    }
-    app = FastAPIOffline(**about) if environment.docs == "on" else FastAPI(openapi_url=None, **about)
+    app = _without_routes(served, environment.docs == "on", lifespan)
     app.state.lifecycle, app.state.metrics, app.state.service = lifecycle, metrics, service
     install(app)
     _add_predict(app, service, environment)
@@ -74,6 +67,18 @@ def create_app(environment: Environment) -> FastAPI:
     return app
 
 
+def _without_routes(served: Predictor, documented: bool, lifespan: Any) -> FastAPI:
+    about: dict[str, Any] = {
+        "title": served.contract.problem.name,
+        "description": served.contract.problem.goal,
+        "version": served.version,
+        "lifespan": lifespan,
+        "redoc_url": None,
+        "telemetry": {"tracing": False, "metrics": False},  # `edge` and `tracing` see to both
+    }
+    return FastAPIOffline(**about) if documented else FastAPI(openapi_url=None, **about)
+
+
 def _add_predict(app: FastAPI, service: Service, environment: Environment) -> None:
     predictor = service.models.champion.predictor
     bare = bare_media(list(predictor.contract.features))
@@ -82,7 +87,7 @@ def _add_predict(app: FastAPI, service: Service, environment: Environment) -> No
     async def predict(request: Request) -> Response:
         """Predict one record, given as the source has it."""
         body, media = await read(request, environment.max_body_bytes), media_type(request)
-        record, findings = await soon(service, body, lambda: service.read(media, body, bare))
+        record, findings = await here_or_in_thread(service, body, lambda: service.read(media, body, bare))
         answer = await service.one(record, findings, request_id(request), len(body))
         served_by(request, answer["model_version"])
         return JsonResponse(answer)
@@ -100,4 +105,4 @@ def _add_predict(app: FastAPI, service: Service, environment: Environment) -> No
 
 def _as_asked(content: Any, answers: list[Answer]) -> Any:
     """Answers as a list or by column, as the records were."""
-    return {"columns": by_name(answers)} if "columns" in content else {"predictions": answers}
+    return {"columns": as_columns(answers)} if "columns" in content else {"predictions": answers}

@@ -8,7 +8,7 @@ from pydantic_core import from_json
 
 from ..modality import MEDIA_TYPES
 from ..reader import Finding, Reader
-from .problems import TITLES, FieldError, Problem, not_json, pointer_to, unfit
+from .problems import TITLES, FieldError, Problem, not_json, pointer_to, unfit, unfit_at
 
 JSON = "application/json"
 MOST_VALUES = 1_000_000  # commas, rather: a value of two bytes takes sixty and more once it is read
@@ -81,7 +81,7 @@ def table_of(content: Any, reader: Reader, most: int) -> Table:
         return columns_of(
             content["columns"], reader, most, lambda row, name: ("columns", name) + (() if row is None else (row,))
         )
-    raise unfit([FieldError(pointer="", detail="the body holds either records or columns")])
+    raise unfit_at((), "the body holds either records or columns")
 
 
 def _records(records: Any, reader: Reader, most: int) -> Table:
@@ -101,29 +101,21 @@ def columns_of(columns: Any, reader: Reader, most: int, place: Place, path: str 
     lengths = {name: len(expect(values, list, place(None, name))) for name, values in columns.items()}
     rows = max(lengths.values(), default=0)
     check_rows(rows, most, (path,))
-    uneven = [name for name, length in lengths.items() if length != rows]
+    uneven = {name: f"{length} values where others have {rows}" for name, length in lengths.items() if length != rows}
     if uneven:
-        raise unfit(
-            [
-                FieldError(
-                    pointer=pointer_to(place(None, name)), detail=f"{lengths[name]} values where others have {rows}"
-                )
-                for name in uneven
-            ]
-        )
+        raise unfit([FieldError(pointer=pointer_to(place(None, name)), detail=uneven[name]) for name in uneven])
     return Table(columns, rows, place, reader.unknown(columns, None))
 
 
 def check_rows(rows: int, most: int, path: Sequence[str]) -> None:
+    """Raises Problem, 422, for no records, and for more than are taken at once."""
     if not 1 <= rows <= most:
-        raise unfit(
-            [FieldError(pointer=pointer_to(path), detail=f"1 to {most:,} records are taken at once, found {rows:,}")]
-        )
+        raise unfit_at(path, f"1 to {most:,} records are taken at once, found {rows:,}")
 
 
 def expect(value: Any, kind: type[K], path: Sequence[str | int]) -> K:
-    """The value, which must be of this kind."""
+    """The value. Raises Problem, 422, where it is not of this kind."""
     if not isinstance(value, kind):
         wanted = {"dict": "an object", "list": "a list", "str": "a text"}[kind.__name__]
-        raise unfit([FieldError(pointer=pointer_to(path), detail=f"{wanted} is expected")])
+        raise unfit_at(path, f"{wanted} is expected")
     return value

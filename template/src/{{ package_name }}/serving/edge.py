@@ -10,23 +10,23 @@ import logging
 import os
 import re
 from asyncio import AbstractEventLoop, CancelledError, Task
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 from time import perf_counter
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware.errors import ServerErrorMiddleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from ..settings import Environment
-from .logs import access_writer, now, quoted
+from .lifecycle import Lifecycle
+from .logs import access_line, access_writer, quoted
 from .metrics import OTHER, Metrics
 from .openapi import declare
 from .problems import ENDS, RETRY, Problem
 from .routes import SMALL, PlainRoute
-from .security import Keyring, keyrings
-from .state import Lifecycle
+from .security import keyrings
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ HEADERS: tuple[Header, ...] = (
     (b"cache-control", b"no-store"),
 )
 NOTHING = b"default-src 'none'; frame-ancestors 'none'"
-SWAGGER = (  # its page starts it with a script and styles of its own
+SWAGGER = (  # whose page holds its script and styles itself
     b"default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     b"img-src 'self' data:; frame-ancestors 'none'"
 )
@@ -50,7 +50,7 @@ API_HEADERS = (*HEADERS, (b"content-security-policy", NOTHING))
 DOCS_HEADERS = (*HEADERS, (b"content-security-policy", SWAGGER))
 CLOSE: Header = (b"connection", b"close")
 WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
-MOST_OF_PATH = 200  # bytes of one that is no route's, in the log
+MOST_OF_PATH = 200  # bytes of a path in the log, where it is no route's
 KEY_LIKE = re.compile(rb"[\w-]{32,}", re.ASCII)
 
 NO_KEY = Problem(
@@ -73,25 +73,17 @@ FAILED = Problem(500, "Internal error", "The service failed; its log says why.")
 
 def surround(app: FastAPI, environment: Environment, lifecycle: Lifecycle, metrics: Metrics) -> None:
     """Put the layer around an application. Raises KeyringError when keys are required and there is none."""
-    keys, admin = keyrings(environment)
-    direct = {route.path: route for route in app.routes if isinstance(route, PlainRoute) and not route.param_convertors}
-    inner = app.build_middleware_stack()
-    assert isinstance(inner, ServerErrorMiddleware)  # whose place is taken here
-    app.middleware_stack = Edge(app, inner.app, direct, environment, lifecycle, metrics, keys, admin)
-    declare(
-        app,
-        needs_key=lambda path: path.startswith(ADMIN) or (keys is not None and not is_open(path)),
-        exists=lambda path: bool(admin) or not path.startswith(ADMIN),
-    )
+    app.middleware_stack = edge = Edge(app, environment, lifecycle, metrics)
+    declare(app, edge.needs_key, edge.exists)
 
 
 class Exchange:
     """A request and its answer, which gets the headers that every answer has."""
 
     status = 0  # until the answer begins
-    size = held = 0  # bytes of the body that are here, and those that count
-    reading: bool | None = None  # the body: None until somebody does, False when it is here
-    refusal: Problem | None = None  # why the handler is ended
+    size = held = 0  # bytes of the body so far, and those of them that count against `max_bodies_bytes`
+    reading: bool | None = None  # whether the body is still arriving; None where no handler has asked for it
+    refusal: Problem | None = None  # what is answered in place of a handler that was cancelled
 
     def __init__(self, edge: "Edge", receive: Receive, send: Send, headers: Sequence[Header], state: Any) -> None:
         self._edge, self._receive, self._send, self._headers, self.state = edge, receive, send, headers, state
@@ -111,7 +103,7 @@ class Exchange:
         self.size += len(message.get("body", b""))
         if refusal := self._edge.too_much(self):
             self.refusal = refusal
-            raise CancelledError  # which nothing in between takes for an error that it could answer
+            raise CancelledError  # ends the handler: nothing in between catches it to answer by itself
         return message
 
     def send(self, message: Message) -> Awaitable[None]:  # no coroutine of its own: it hands on another
@@ -123,25 +115,19 @@ class Exchange:
 
 
 class Edge:
-    """The ASGI layer. `keys` of None lets everybody in; without `admin` keys the routes under /admin do not exist.
+    """The ASGI layer; a server may call it in the application's place, whose own first step is then left out.
 
-    A server may call it in the application's place, whose own first step is then left out. Routes in `direct` are
-    called by their path, past FastAPI's own layers, which cost as much as a prediction.
+    Plain routes are called by their path, past FastAPI's own layers, which cost as much as a prediction. Without keys
+    of clients everybody is let in; without those of administrators the routes under /admin do not exist.
     """
 
-    def __init__(
-        self,
-        app: FastAPI,
-        inner: ASGIApp,
-        direct: Mapping[str, PlainRoute],
-        environment: Environment,
-        lifecycle: Lifecycle,
-        metrics: Metrics,
-        keys: Keyring | None,
-        admin: Keyring,
-    ) -> None:
-        self.app, self.inner, self.direct, self.lifecycle, self.metrics = app, inner, direct, lifecycle, metrics
-        self._keys, self._admin = keys, admin
+    def __init__(self, app: FastAPI, environment: Environment, lifecycle: Lifecycle, metrics: Metrics) -> None:
+        stack = app.build_middleware_stack()
+        assert isinstance(stack, ServerErrorMiddleware)  # whose place is taken here
+        self.app, self.inner, self.lifecycle, self.metrics = app, stack.app, lifecycle, metrics
+        plain = (route for route in app.routes if isinstance(route, PlainRoute) and not route.param_convertors)
+        self.direct = {route.path: route for route in plain}
+        self._keys, self._admin = keyrings(environment)
         self.in_flight, self._max_in_flight = 0, environment.max_in_flight
         self._held, self._max_held, self._max_body = 0, environment.max_bodies_bytes, environment.max_body_bytes
         metrics.gauge("http_requests_in_flight", "Requests that a model works on", lambda: self.in_flight)
@@ -152,7 +138,7 @@ class Edge:
         self._running: dict[Task[Any], Exchange] = {}  # in order of their start
         self._watched = False
         self._numbers, self._prefix = count(), os.urandom(8).hex()
-        self._kinds: dict[tuple[str, str, int], tuple[Callable[[float], None], str]] = {}
+        self._kinds: dict[tuple[str, str, int], tuple[Callable[[float], None], str]] = {}  # see `_record`
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self.app
@@ -185,12 +171,12 @@ class Edge:
                 await refusal.response(scope)(scope, receive, exchange.send)
         finally:
             if ahead < 0:
-                self.lifecycle.begin(state)  # where a body came late, and nobody asked for it
+                self.lifecycle.begin(state)  # its body has come since, and no handler read it: it waits no longer
         self._record(scope, state, exchange.status, perf_counter() - exchange.began)
 
     def too_much(self, exchange: Exchange) -> Problem | None:
-        """What to say where another part of a body is here, and with it there is more than the service takes."""
-        if exchange.size > SMALL:  # those that are smaller are bounded by the number of connections
+        """A part of a body has arrived: the refusal, where the service now holds or does too much, else None."""
+        if exchange.size > SMALL:  # what smaller ones hold is bounded by the number of connections
             self._held += exchange.size - exchange.held
             exchange.held = exchange.size
             if self._held > self._max_held:
@@ -201,7 +187,7 @@ class Edge:
         return BUSY if others >= self._max_in_flight else None
 
     async def _pass_on(self, scope: Scope, receive: Receive, exchange: Exchange, limited: bool) -> Problem | None:
-        """Let the application answer; what to say in its place where it fails or takes too long."""
+        """Let the application answer. Gives what to answer in its place where it fails or takes too long, else None."""
         task = asyncio.current_task()
         assert task is not None
         self.in_flight += limited
@@ -209,7 +195,7 @@ class Edge:
         if not self._watched:
             self._watch(task.get_loop(), self._timeout_s)
         try:
-            if limited and (route := self.direct.get(scope["path"])):
+            if scope["method"] == "POST" and (route := self.direct.get(scope["path"])):
                 scope["route"] = route
                 await route.handle(scope, receive, exchange.send)
             else:
@@ -231,10 +217,17 @@ class Edge:
             del self._running[task]
         return None
 
+    def needs_key(self, path: str) -> bool:
+        return path.startswith(ADMIN) or (self._keys is not None and not is_open(path))
+
+    def exists(self, path: str) -> bool:
+        return bool(self._admin) or not path.startswith(ADMIN)
+
     def _refusal(self, path: str, headers: dict[bytes, bytes], state: dict[str, Any]) -> Problem | None:
+        """Why a request does not get in, by its path and its key; whose key it is, is noted in `state`."""
         keys = self._keys
         if path.startswith(ADMIN):
-            if not self._admin:
+            if not self.exists(path):
                 return NO_ADMIN
             keys = self._admin
         elif keys is None or is_open(path):
@@ -259,6 +252,7 @@ class Edge:
                 task.cancel()
 
     def _record(self, scope: Scope, state: dict[str, Any], status: int, seconds: float) -> None:
+        """Count and log a request. What all of its kind (route, method, status) have in common is made once."""
         kind = route, method, _ = getattr(scope.get("route"), "path", OTHER), scope["method"], status
         if kind not in self._kinds:
             fixed = f'"method":{quoted(method)},"route":{quoted(route)},"status":{status}'
@@ -269,13 +263,9 @@ class Edge:
         if status >= 400:
             self.metrics.error(outcome or str(status))
         if status >= self._logged_from:
-            path = "" if route != OTHER else f'"path":{json.dumps(_harmless(scope["raw_path"]))},'
-            self._write(
-                f'{{"timestamp":"{now()}","level":"info","event":"request",'
-                f'"request_id":"{state["request_id"]}",{fixed},{path}"ms":{1000 * seconds:.3f},'
-                f'"model_version":{quoted(state.get("model_version"))},"outcome":{quoted(outcome)},'
-                f'"client":{quoted(state.get("client"))}}}'
-            )
+            if route == OTHER:
+                fixed += f',"path":{json.dumps(_harmless(scope["raw_path"]))}'
+            self._write(access_line(state, fixed, seconds))
 
 
 def _harmless(path: bytes) -> str:

@@ -26,7 +26,7 @@ from ..task import Answer
 from .body import bare_media, media_type, read
 from .openapi import record_body
 from .problems import responses
-from .routes import JsonResponse, add_post, apart, served_by
+from .routes import JsonResponse, add_post, in_thread, served_by
 from .service import Service
 
 
@@ -81,7 +81,7 @@ def add_explain(app: FastAPI, service: Service, environment: Environment) -> Non
             served_by(request, bundle.manifest.model_version)
             return explain(bundle, record)
 
-        return JsonResponse(await apart(service, work))
+        return JsonResponse(await in_thread(service, work))
 
     documented: dict[str, Any] = {"responses": responses(400, 408, 413, 415, 422, 503), "tags": ["predict"]}
     body = record_body(predictor, tuple(bare))

@@ -5,13 +5,12 @@ from typing import Annotated, Any, Literal
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from ..contract import Contract
 from .body import JSON, json_of, media_type, read
 from .prediction_log import LogUnavailable, PredictionLog
-from .problems import RETRY, TITLES, Problem, responses
+from .problems import RETRY, TITLES, Problem, misread, responses
 
 MAX_LABELS = 1_000
 MAX_BYTES = 1024**2
@@ -27,26 +26,14 @@ class Stored(BaseModel):
 
 def add_feedback(app: FastAPI, log: PredictionLog, contract: Contract, classes: Sequence[str]) -> None:
     """The route. `classes` are those that the model knows, none where a number is predicted."""
-    target = contract.columns[contract.target.name]
-    levels = tuple(dict.fromkeys((*target.levels, *classes)))  # what happened may be a class that was not learned
-    number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-    outcome: Any = Literal[levels] if classes else number
-    forbid = ConfigDict(extra="forbid")
-    prediction_id: Any = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
-    one: type[BaseModel] = create_model("Label", __config__=forbid, prediction_id=prediction_id, outcome=(outcome, ...))
-    many: Any = Annotated[list[one], Field(min_length=1, max_length=MAX_LABELS)]
-    several = create_model("Labels", __config__=forbid, labels=(many, ...))
-    described = one.model_json_schema()
-    listed = {"type": "array", "items": described, "minItems": 1, "maxItems": MAX_LABELS}
-    batch = {"type": "object", "properties": {"labels": listed}, "required": ["labels"], "additionalProperties": False}
-    body = {"required": True, "content": {JSON: {"schema": {"anyOf": [described, batch]}}}}
+    one, several = label_models(contract, classes)
     limiter = CapacityLimiter(THREADS)
 
     @app.post(
         "/feedback",
         response_model=Stored,
         responses=responses(400, 404, 408, 413, 415, 422, 503),
-        openapi_extra={"requestBody": body},
+        openapi_extra={"requestBody": _documented(one)},
         tags=["feedback"],
     )
     async def feedback(request: Request) -> Stored:
@@ -59,8 +46,7 @@ def add_feedback(app: FastAPI, log: PredictionLog, contract: Contract, classes: 
         try:
             found = (one if single else several).model_validate(content).model_dump()
         except ValidationError as error:
-            wrong = [mistake | {"loc": ("body", *mistake["loc"])} for mistake in error.errors()]
-            raise RequestValidationError(wrong) from None
+            raise misread(error.errors()) from None
         labels = [found] if single else found["labels"]
         outcomes = {label["prediction_id"]: str(label["outcome"]) for label in labels}
         try:
@@ -70,3 +56,22 @@ def add_feedback(app: FastAPI, log: PredictionLog, contract: Contract, classes: 
         if single and missing:
             raise Problem(404, TITLES[404], f"No prediction {missing[0]} is in the log.")
         return Stored(stored=len(outcomes) - len(missing), unknown=missing)
+
+
+def label_models(contract: Contract, classes: Sequence[str]) -> tuple[type[BaseModel], type[BaseModel]]:
+    """What the body may be: one label, or several. What happened may be a class that the model has not learned."""
+    levels = tuple(dict.fromkeys((*contract.columns[contract.target.name].levels, *classes)))
+    outcome: Any = Literal[levels] if classes else Annotated[float, Field(strict=True, allow_inf_nan=False)]
+    prediction_id: Any = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+    forbid = ConfigDict(extra="forbid")
+    one: type[BaseModel] = create_model("Label", __config__=forbid, prediction_id=prediction_id, outcome=(outcome, ...))
+    labels: Any = Annotated[list[one], Field(min_length=1, max_length=MAX_LABELS)]
+    return one, create_model("Labels", __config__=forbid, labels=(labels, ...))
+
+
+def _documented(one: type[BaseModel]) -> dict[str, Any]:
+    """The body as OpenAPI has it: spelled out, since references between models would lead nowhere there."""
+    label = one.model_json_schema()
+    listed = {"type": "array", "items": label, "minItems": 1, "maxItems": MAX_LABELS}
+    batch = {"type": "object", "properties": {"labels": listed}, "required": ["labels"], "additionalProperties": False}
+    return {"required": True, "content": {JSON: {"schema": {"anyOf": [label, batch]}}}}

@@ -3,46 +3,45 @@
 See https://github.com/kserve/open-inference-protocol.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Path, Request, Response
+from pydantic import BaseModel, Field
 
-from ..contract import Column
+from ..contract import Column, Contract
 from ..reader import Reader
 from ..settings import Environment
 from .body import JSON, Table, columns_of, expect
+from .lifecycle import Lifecycle
 from .predictor import Answer
-from .problems import TITLES, FieldError, Problem, pointer_to, responses, unfit
-from .routes import add_post, answer_many, by_name
+from .problems import TITLES, Problem, responses, unfit_at
+from .routes import add_post, answer_many, as_columns
 from .service import Service
-from .state import Lifecycle
 
 NAME = __name__.partition(".")[0]
 DATATYPES = {"number": "FP64", "integer": "INT64", "boolean": "BOOL"}  # all others are texts: BYTES
-TENSOR = {
-    "type": "object",
-    "properties": {
-        "name": {"type": "string"},
-        "shape": {"type": "array", "items": {"type": "integer"}},
-        "datatype": {"type": "string"},
-        "data": {"type": "array"},
-    },
-    "required": ["name", "shape", "datatype", "data"],
-}
-ANSWER = {
-    "type": "object",
-    "properties": {
-        "model_name": {"type": "string"},
-        "model_version": {"type": "string"},
-        "id": {"description": "that of the request"},
-        "outputs": {"type": "array", "items": TENSOR},
-        "parameters": {"type": "object"},
-    },
-    "required": ["model_name", "model_version", "outputs"],
-}
 NAMED: dict[str, Any] = {"type": "string", "const": NAME, "default": NAME}  # which /docs fills in
 Name = Annotated[str, Path(json_schema_extra=NAMED)]
+
+
+class Tensor(BaseModel):
+    """One column of the records, or one field of the answers."""
+
+    name: str
+    shape: list[int]
+    datatype: str
+    data: list[Any]
+
+
+class Inference(BaseModel):
+    """Answers as the protocol has them."""
+
+    model_name: str
+    model_version: str
+    id: Any = Field(None, description="that of the request")
+    outputs: list[Tensor]
+    parameters: dict[str, Any] = {}
 
 
 def add_inference_v2(app: FastAPI, service: Service, environment: Environment, lifecycle: Lifecycle) -> None:
@@ -51,24 +50,10 @@ def add_inference_v2(app: FastAPI, service: Service, environment: Environment, l
         _check_name(request.path_params["name"])
         return await answer_many(request, service, environment, tensors, _outputs)
 
-    contract, records = service.models.champion.predictor.contract, service.models.champion.predictor.examples[:2]
-    example = [
-        _described(name, contract.columns[name])
-        | {"shape": [len(records)], "data": [record.get(name) for record in records]}
-        for name in records[0]
-    ]
-    asked = {"type": "object", "properties": {"inputs": {"type": "array", "items": TENSOR}}, "required": ["inputs"]}
-    add_post(
-        app,
-        "/v2/models/{name}/infer",
-        infer,
-        responses={200: {"content": {JSON: {"schema": ANSWER}}}, **responses(400, 404, 408, 413, 415, 422, 503)},
-        openapi_extra={
-            "parameters": [{"name": "name", "in": "path", "required": True, "schema": NAMED}],
-            "requestBody": {"required": True, "content": {JSON: {"schema": asked, "example": {"inputs": example}}}},
-        },
-        tags=["inference v2"],
-    )
+    contract, examples = service.models.champion.predictor.contract, service.models.champion.predictor.examples
+    refusals = responses(400, 404, 408, 413, 415, 422, 503)
+    documented: dict[str, Any] = {"responses": refusals, "openapi_extra": _question(contract, examples[:2])}
+    add_post(app, "/v2/models/{name}/infer", infer, response_model=Inference, tags=["inference v2"], **documented)
 
     @app.get("/v2", tags=["inference v2"])
     async def server() -> dict[str, Any]:
@@ -95,6 +80,21 @@ def add_inference_v2(app: FastAPI, service: Service, environment: Environment, l
         return {"ready": True}
 
 
+def _question(contract: Contract, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Path and body of `infer` as OpenAPI has them; FastAPI knows neither, as the handler reads them itself."""
+    inputs = [
+        _described(name, contract.columns[name])
+        | {"shape": [len(records)], "data": [record.get(name) for record in records]}
+        for name in records[0]
+    ]
+    tensors = {"type": "array", "items": Tensor.model_json_schema()}
+    schema = {"type": "object", "properties": {"inputs": tensors}, "required": ["inputs"]}
+    return {
+        "parameters": [{"name": "name", "in": "path", "required": True, "schema": NAMED}],
+        "requestBody": {"required": True, "content": {JSON: {"schema": schema, "example": {"inputs": inputs}}}},
+    }
+
+
 def tensors(content: Any, reader: Reader, most: int) -> Table:
     """Input tensors of shape (n) or (n, 1) as columns. Raises Problem, 422."""
     inputs = expect(expect(content, dict, ()).get("inputs"), list, ("inputs",))
@@ -103,12 +103,12 @@ def tensors(content: Any, reader: Reader, most: int) -> Table:
         path = ("inputs", number)
         name = expect(expect(tensor, dict, path).get("name"), str, (*path, "name"))
         if name in places:
-            raise unfit([FieldError(pointer=pointer_to((*path, "name")), detail=f"there are two tensors {name!r}")])
+            raise unfit_at((*path, "name"), f"there are two tensors {name!r}")
         data = expect(tensor.get("data"), list, (*path, "data"))
         shape = tensor.get("shape")
         if shape not in ([len(data)], [len(data), 1]):
             detail = f"the shape is [{len(data)}] or [{len(data)}, 1], as there are so many values"
-            raise unfit([FieldError(pointer=pointer_to((*path, "shape")), detail=detail)])
+            raise unfit_at((*path, "shape"), detail)
         # values of shape (n, 1) may be sent flat; where (n) is said, a list is a value, and a wrong one
         nested = len(shape) == 2 and all(isinstance(value, list) and len(value) == 1 for value in data)
         columns[name] = [value[0] for value in data] if nested else data
@@ -123,8 +123,8 @@ def tensors(content: Any, reader: Reader, most: int) -> Table:
 
 
 def _outputs(content: Any, answers: list[Answer]) -> dict[str, Any]:
-    """Answers as the protocol has them: a tensor for each field, and the id of the request where it has one."""
-    named = by_name(answers)
+    """An `Inference`: a tensor for each field of the answers, and the id of the request where it has one."""
+    named = as_columns(answers)
     warnings = {"parameters": {"warnings": named.pop("warnings")}} if "warnings" in named else {}
     given = {"id": content["id"]} if "id" in content else {}
     outputs = [output(name, values) for name, values in named.items()]

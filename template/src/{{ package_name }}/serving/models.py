@@ -35,7 +35,7 @@ class Models:
 
     def choose(self, key: str) -> Choice:
         """Who answers: always the same model for the same key, such as a customer's id."""
-        if self.challenger and self.share > _place(key):
+        if self.challenger and _uniform(key) < self.share:
             return Choice(self.challenger, "challenger")
         return Choice(self.champion, "champion")
 
@@ -89,6 +89,6 @@ def _check_same_records(found: Predictor, served: Predictor, then: str) -> None:
         raise BundleError(f"bundle {found.bundle.path}: takes other records than the bundle in service: {then}")
 
 
-def _place(key: str) -> float:
-    """Where a key lies between 0 and 1."""
+def _uniform(key: str) -> float:
+    """A number in [0, 1), always the same for a key: keys are spread evenly."""
     return int.from_bytes(blake2b(key.encode(), digest_size=6).digest()) / 2**48

@@ -20,6 +20,9 @@ SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
+PROBLEMS = models_json_schema(  # what the references of `problems.responses` lead to
+    [(ProblemDocument, "serialization")], ref_template="#/components/schemas/{model}"
+)[1]["$defs"]
 BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 
@@ -94,7 +97,7 @@ def declare(app: FastAPI, needs_key: Callable[[str], bool], exists: Callable[[st
             document = plain()
             components = document.setdefault("components", {})
             components["securitySchemes"] = SCHEMES
-            components.setdefault("schemas", {}).update(problem_schemas())
+            components.setdefault("schemas", {}).update(PROBLEMS)
             for path, operations in document["paths"].items():
                 for operation in operations.values() if needs_key(path) else ():
                     operation["security"] = [{name: []} for name in SCHEMES]
@@ -103,9 +106,3 @@ def declare(app: FastAPI, needs_key: Callable[[str], bool], exists: Callable[[st
         return document | {"paths": {path: found for path, found in document["paths"].items() if exists(path)}}
 
     app.openapi = openapi  # type: ignore[method-assign]
-
-
-def problem_schemas() -> dict[str, Any]:
-    """What the references of `problems.responses` lead to."""
-    template = "#/components/schemas/{model}"
-    return models_json_schema([(ProblemDocument, "serialization")], ref_template=template)[1]["$defs"]

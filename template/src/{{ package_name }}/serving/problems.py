@@ -14,6 +14,22 @@ from starlette.types import Scope
 from ..errors import own_words
 
 MEDIA_TYPE = "application/problem+json"
+SHOWN = 100  # mistakes in one answer
+QUOTED = 500  # characters of each
+
+RETRY = {"Retry-After": "1"}
+ENDS = {"Connection": "close"}
+TITLES = {
+    400: "Not JSON",
+    401: "Not authenticated",
+    404: "Not found",
+    408: "Request timeout",
+    409: "Not taken over",
+    413: "Too large",
+    415: "Not a body that is taken",
+    422: "Does not fit the contract",
+    503: "Not available at the moment",
+}
 
 
 class FieldError(BaseModel):
@@ -35,7 +51,10 @@ class ProblemDocument(BaseModel):
 
 
 class Problem(Exception):
-    """Raised anywhere below a route, it is the route's answer. One that is always the same is made once, not raised."""
+    """An answer that is not a prediction. Raised anywhere below a route, it is the route's answer.
+
+    Those of `edge` and `protocol` are always the same: they are made once and sent, not raised.
+    """
 
     def __init__(
         self,
@@ -61,24 +80,6 @@ class Problem(Exception):
         return self.answer
 
 
-SHOWN = 100  # mistakes in one answer
-QUOTED = 500  # characters of each
-
-RETRY = {"Retry-After": "1"}
-ENDS = {"Connection": "close"}
-TITLES = {
-    400: "Not JSON",
-    401: "Not authenticated",
-    404: "Not found",
-    408: "Request timeout",
-    409: "Not taken over",
-    413: "Too large",
-    415: "Not a body that is taken",
-    422: "Does not fit the contract",
-    503: "Not available at the moment",
-}
-
-
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Problems that a route may answer, for its documentation."""
     return {
@@ -88,13 +89,6 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
         }
         for status in statuses
     }
-
-
-def install(app: FastAPI) -> None:
-    """Answer every refusal with a problem document; `edge` does so for what nobody expects."""
-    app.add_exception_handler(Problem, _problem)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
 
 
 def pointer_to(path: Iterable[str | int]) -> str:
@@ -116,6 +110,28 @@ def unfit(errors: Sequence[FieldError], count: int = 0) -> Problem:
     return Problem(422, TITLES[422], f"{count} value(s) do not fit: {named}", errors)
 
 
+def unfit_at(path: Iterable[str | int], detail: str) -> Problem:
+    """One value of a body that does not fit, by its path."""
+    return unfit([FieldError(pointer=pointer_to(path), detail=detail)])
+
+
+def misread(found: Sequence[Any]) -> Problem:
+    """What Pydantic's `errors()` hold of a body."""
+    errors = [FieldError(pointer=pointer_to(entry["loc"]), detail=own_words(entry)) for entry in found[:SHOWN]]
+    return unfit(errors, len(found))
+
+
+def not_json() -> Problem:
+    return Problem(400, TITLES[400], "The request's body is not valid JSON.")
+
+
+def install(app: FastAPI) -> None:
+    """Answer every refusal with a problem document; `edge` does so for what nobody expects."""
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+
+
 async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
     return error.response(request.scope)
@@ -126,12 +142,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
     found = error.errors()
     if any(entry["type"] == "json_invalid" for entry in found):
         return not_json().response(request.scope)
-    errors = [FieldError(pointer=pointer_to(entry["loc"][1:]), detail=own_words(entry)) for entry in found[:SHOWN]]
-    return unfit(errors, len(found)).response(request.scope)
-
-
-def not_json() -> Problem:
-    return Problem(400, TITLES[400], "The request's body is not valid JSON.")
+    return misread([entry | {"loc": entry["loc"][1:]} for entry in found]).response(request.scope)  # without "body"
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -53,14 +53,14 @@ class JsonResponse(Response):
         self.raw_headers = [CONTENT_TYPE, (b"content-length", str(len(self.body)).encode())]
 
 
-async def soon(service: Service, body: bytes, work: Callable[[], Result]) -> Result:
-    """Do what a request asks for: here, or in a thread where it would hold up the other requests."""
+async def here_or_in_thread(service: Service, body: bytes, work: Callable[[], Result]) -> Result:
+    """Do what a request asks for: here, or in a thread where it would take so long that other requests wait for it."""
     if len(body) < SMALL and service.models.champion.inline:
         return work()
-    return await apart(service, work)
+    return await in_thread(service, work)
 
 
-async def apart(service: Service, work: Callable[[], Result]) -> Result:
+async def in_thread(service: Service, work: Callable[[], Result]) -> Result:
     """Do it in one of the few threads of the model: more would only take turns, and hold more bodies in memory."""
     return await asyncio.get_running_loop().run_in_executor(service.executor, work)
 
@@ -82,13 +82,13 @@ async def answer_many(
         served_by(request, answers[0]["model_version"])
         return shown(content, answers), notes
 
-    content, notes = await soon(service, body, work)
+    content, notes = await here_or_in_thread(service, body, work)
     await service.note(notes)
     return JsonResponse(content)
 
 
-def by_name(answers: Sequence[Answer]) -> dict[str, list[Any]]:
-    """Answers as columns: all have the same fields, but for warnings."""
+def as_columns(answers: Sequence[Answer]) -> dict[str, list[Any]]:
+    """Answers field by field: all have the same ones, but for warnings."""
     names = dict.fromkeys((*answers[0], *(name for answer in answers for name in answer if name == "warnings")))
     return {name: [answer.get(name) for answer in answers] for name in names}
 

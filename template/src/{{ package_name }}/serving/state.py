@@ -1,54 +1,26 @@
 """How the service is doing: health, metadata and metrics. Only metadata needs a key."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from ..reader import record_schema
+from .lifecycle import Lifecycle
 from .metrics import Metrics
 from .openapi import answer_model
-from .prediction_log import PredictionLog
-from .problems import RETRY, Problem, responses
+from .problems import responses
 from .service import Service
 
 
-@dataclass
-class Lifecycle:
-    """Where the process is on its way. It listens only once the bundle is verified and warm."""
-
-    draining: bool = False
-    unbegun: int = 0  # requests that are here, body and all, and wait for the event loop: a queue too
-
-    def join(self, state: dict[str, Any]) -> None:
-        """A request is here; its `state` remembers how many were before it."""
-        state["ahead"] = self.unbegun
-        self.unbegun += 1
-
-    def begin(self, state: dict[str, Any]) -> int:
-        """A request's turn has come: how many were ahead of it, or -1 where its body is not here yet."""
-        ahead: int = state.pop("ahead", -1)
-        self.unbegun -= ahead >= 0
-        return ahead
-
-    def check(self, log: PredictionLog) -> None:
-        """Raises Problem, 503, when no requests should be sent here."""
-        if self.draining:
-            reason = "The service is about to end and finishes what it has begun."
-        elif log.policy == "block" and not log.writable:
-            reason = "The prediction log is down."
-        else:
-            return
-        raise Problem(503, "Not ready", reason, headers=RETRY)
-
-
 def add_state(app: FastAPI, lifecycle: Lifecycle, metrics: Metrics, service: Service) -> None:
-    """Add the routes, and let Prometheus see what they see."""
+    _add_health(app, lifecycle, service)
+    _add_metadata(app, service)
+    _add_metrics(app, metrics, service)
+
+
+def _add_health(app: FastAPI, lifecycle: Lifecycle, service: Service) -> None:
     models, log = service.models, service.log
-    metrics.models(models.versions)
-    metrics.counter("prediction_log_dropped", "Predictions that could not be logged", lambda: log.dropped)
-    metrics.gauge("prediction_log_queued", "Predictions that wait to be logged", lambda: log.queued)
 
     @app.get("/v2/health/live", tags=["inference v2"])
     @app.get("/health/startup", tags=["state"], description="Startup probe: answers once the bundle has proved itself.")
@@ -65,6 +37,15 @@ def add_state(app: FastAPI, lifecycle: Lifecycle, metrics: Metrics, service: Ser
         lifecycle.check(log)
         counts = {"log_rows_dropped": log.dropped, "log_writable": log.writable}
         return {"status": "ok", "ready": True, "models": models.versions} | counts
+
+
+def _add_metadata(app: FastAPI, service: Service) -> None:
+    models = service.models
+
+    @app.get("/", include_in_schema=False)
+    async def root() -> dict[str, str]:
+        docs = {"docs": "/docs"} if app.openapi_url else {}
+        return {"service": models.champion.predictor.contract.problem.name, "predict": "POST /predict"} | docs
 
     @app.get("/metadata", tags=["state"])
     async def metadata() -> dict[str, Any]:
@@ -83,12 +64,14 @@ def add_state(app: FastAPI, lifecycle: Lifecycle, metrics: Metrics, service: Ser
             "output_schema": answer_model(served.ids).model_json_schema(),
         }
 
+
+def _add_metrics(app: FastAPI, metrics: Metrics, service: Service) -> None:
+    log = service.log
+    metrics.models(service.models.versions)
+    metrics.counter("prediction_log_dropped", "Predictions that could not be logged", lambda: log.dropped)
+    metrics.gauge("prediction_log_queued", "Predictions that wait to be logged", lambda: log.queued)
+
     @app.get("/metrics", tags=["state"], response_class=Response, responses={200: {"content": {"text/plain": {}}}})
     async def prometheus() -> Response:
         """Counts and times for Prometheus."""
         return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
-
-    @app.get("/", include_in_schema=False)
-    async def root() -> dict[str, str]:
-        docs = {"docs": "/docs"} if app.openapi_url else {}
-        return {"service": models.champion.predictor.contract.problem.name, "predict": "POST /predict"} | docs

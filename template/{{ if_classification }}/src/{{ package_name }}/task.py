@@ -1,7 +1,7 @@
 """Classes: what is predicted, how a score becomes a decision, and how good decisions are measured.
 
-`Decision` is part of the bundle and needs NumPy alone; measuring and drawing import scikit-learn and Matplotlib when
-they are called. Scores are probabilities, shape (records, classes).
+`Decision` is part of the bundle and needs NumPy alone; measuring imports scikit-learn when it is called. Scores are
+probabilities, shape (records, classes).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,13 +11,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from .contract import Contract, ContractError, Costs
-from .wording import number, of_100, percent
-
-Plot = Callable[[Any, np.ndarray, np.ndarray, "Decision"], None]
 
 DEFAULT_METRIC = "roc_auc"
 CLASS_WEIGHTS = (None, "balanced")
-DUMMY = "gives every record the class shares"  # what `baseline_scores` does, for readers
 PARITY_UNIT = "probability"
 EXPLAINED = {  # name and meaning for readers of the report
     "accuracy": ("Accuracy", "share of records that get the right class"),
@@ -38,15 +34,6 @@ EXPLAINED = {  # name and meaning for readers of the report
 }
 HIGHER_IS_BETTER = {name: name not in ("log_loss", "brier", "cost_per_record") for name in EXPLAINED}
 PRIMARY_METRICS = tuple(EXPLAINED)
-CAPTIONS = {  # how to read each of `plots`
-    "Confusion matrix": "Number of test records by what they are and what the model says; on the diagonal it is right.",
-    "ROC curve": "Share of hits against share of false alarms, for every threshold; the nearer to the upper left "
-    "corner, the better. The dot is the threshold in use.",
-    "Precision and recall": "How many flagged records are right against how many are found, for every threshold; the "
-    "nearer to the upper right corner, the better.",
-    "Calibration": "What the model calls probable against what happened; on the dashed line, its probabilities can be "
-    "taken at their word.",
-}
 
 
 class Decision(BaseModel):
@@ -188,12 +175,12 @@ def measure(
     from sklearn import metrics
 
     chosen, binary = decision.choose(scores), decision.kind == "binary"
-    hits, claimed, actual = _counts(y, chosen, binary)
+    hits, predicted, actual = _counts(y, chosen, binary)
     possible: dict[str, Callable[[], float]] = {
         "accuracy": lambda: (y == chosen).mean(),
-        "precision": lambda: (hits / np.maximum(claimed, 1)).mean(),
+        "precision": lambda: (hits / np.maximum(predicted, 1)).mean(),
         "recall": lambda: (hits / np.maximum(actual, 1)).mean(),
-        "f1": lambda: (2 * hits / np.maximum(claimed + actual, 1)).mean(),
+        "f1": lambda: (2 * hits / np.maximum(predicted + actual, 1)).mean(),
         "log_loss": lambda: -np.log(np.clip(scores[np.arange(len(y)), y], 1e-15, 1)).mean(),
         "brier": lambda: _brier(y, scores, binary),
         "cost_per_record": lambda: cost(y, chosen, decision, costs) / len(y),
@@ -215,14 +202,14 @@ def measure(
 
 
 def _counts(y: np.ndarray, chosen: np.ndarray, binary: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Records given a class rightly, given it at all, and of it: for the positive class, or for each one that occurs.
+    """How many records are rightly predicted to be of a class, predicted to be of it, and of it.
 
-    Fast enough to resample, unlike scikit-learn's.
+    That is of the positive class, or of each class that occurs. Fast enough to resample, unlike scikit-learn's.
     """
     size = max(int(y.max()), int(chosen.max()), 1) + 1
-    hits, claimed, actual = (np.bincount(found, minlength=size) for found in (y[y == chosen], chosen, y))
-    counted = np.arange(size) == 1 if binary else claimed + actual > 0
-    return hits[counted], claimed[counted], actual[counted]
+    hits, predicted, actual = (np.bincount(found, minlength=size) for found in (y[y == chosen], chosen, y))
+    counted = np.arange(size) == 1 if binary else predicted + actual > 0
+    return hits[counted], predicted[counted], actual[counted]
 
 
 def by_class(parts: Mapping[str, np.ndarray], scores: np.ndarray, decision: Decision) -> list[dict[str, Any]]:
@@ -272,120 +259,3 @@ def do_nothing(y: np.ndarray, train: np.ndarray, decision: Decision, costs: Cost
         return f"treating every record as {decision.classes[0]!r}", cost(y, np.zeros_like(y), decision, costs)
     common = int(np.bincount(train).argmax())
     return f"always answering {decision.classes[common]!r}", cost(y, np.full_like(y, common), decision, costs)
-
-
-def summary(
-    measured: dict[str, dict[str, float]], baseline: dict[str, float], decision: Decision, contract: Contract
-) -> list[str]:
-    """The test result in sentences; `measured` holds value, low and high of each metric, `baseline` the dummy's."""
-    if decision.kind == "multiclass":
-        return _summary_of_several(measured, baseline, decision)
-    meant = (
-        f"\N{LEFT DOUBLE QUOTATION MARK}{contract.target.name} = {decision.classes[1]}\N{RIGHT DOUBLE QUOTATION MARK}"
-    )
-    if measured["precision"]["high"] == measured["recall"]["high"] == 0:
-        return [f"At this threshold the model finds no record that is {meant}."]
-    found = [f"Of 100 records that the model flags as {meant}, {of_100(measured['precision'])} really are."]
-    if "average_precision" in baseline:  # that of constant scores is the share of the class
-        found.append(f"Of 100 records picked blindly, {100 * baseline['average_precision']:.0f} would be.")
-    found.append(f"Of 100 records that really are {meant}, it finds {of_100(measured['recall'])}.")
-    if "specificity" in measured:
-        found.append(f"Of 100 other records, it leaves {of_100(measured['specificity'])} alone and flags the rest.")
-    if "roc_auc" in measured:
-        found.append(
-            f"Shown one record of each kind, it ranks them rightly {of_100(measured['roc_auc'])} times in 100."
-        )
-    return found
-
-
-def _summary_of_several(
-    measured: dict[str, dict[str, float]], baseline: dict[str, float], decision: Decision
-) -> list[str]:
-    blindly = f"Always naming the commonest class would be right for {100 * baseline['accuracy']:.0f}."
-    found = [f"Of 100 records, the model gives {of_100(measured['accuracy'])} the right class.", blindly]
-    if "balanced_accuracy" in measured:
-        alike = f"Were each of the {len(decision.classes)} classes equally common"
-        found.append(f"{alike}, it would be right for {of_100(measured['balanced_accuracy'])} of 100.")
-    return found
-
-
-def explain(decision: Decision, contract: Contract) -> list[str]:
-    """How probabilities become decisions, and what these cost, in sentences."""
-    costs, money = contract.costs, contract.costs.currency
-    if decision.kind == "multiclass":
-        wrong = f"Each record that gets a wrong class costs {number(costs.misclassified)} {money}."
-        return ["A record gets the class with the highest probability.", wrong]
-    flagged = f"A record is flagged from a probability of {percent(decision.threshold)} on"
-    if not 0 < decision.threshold <= 1:
-        flagged = "Every record is flagged" if decision.threshold <= 0 else "No record is flagged"
-    return [
-        f"{flagged}: on the validation part, no other threshold cost less.",
-        f"A record flagged rightly costs {number(costs.true_positive)} {money}, one flagged wrongly "
-        f"{number(costs.false_positive)}, one missed {number(costs.false_negative)}, one left alone rightly "
-        f"{number(costs.true_negative)}.",
-    ]
-
-
-def plots(decision: Decision) -> dict[str, Plot]:
-    """How each picture of the test part is drawn, by title; takes axes, targets, scores and the decision."""
-    if decision.kind == "multiclass":
-        return {"Confusion matrix": _confusion, "Calibration": _calibration}
-    return {
-        "Confusion matrix": _confusion,
-        "ROC curve": _roc,
-        "Precision and recall": _precision_recall,
-        "Calibration": _calibration,
-    }
-
-
-def _confusion(axes: Any, y: np.ndarray, scores: np.ndarray, decision: Decision) -> None:
-    from sklearn.metrics import ConfusionMatrixDisplay
-
-    many = len(decision.classes) > 10
-    ConfusionMatrixDisplay.from_predictions(
-        y,
-        decision.choose(scores),
-        labels=np.arange(len(decision.classes)),
-        display_labels=decision.classes,
-        include_values=not many,
-        xticks_rotation="vertical" if many else "horizontal",
-        cmap="Blues",
-        colorbar=False,
-        ax=axes,
-    )
-
-
-def _roc(axes: Any, y: np.ndarray, scores: np.ndarray, decision: Decision) -> None:
-    from sklearn.metrics import RocCurveDisplay
-
-    RocCurveDisplay.from_predictions(y, scores[:, 1], name="model", plot_chance_level=True, ax=axes)
-    flagged = decision.choose(scores) == 1
-    axes.plot(flagged[y == 0].mean(), flagged[y == 1].mean(), "o", label=f"threshold {decision.threshold:.2g}")
-    axes.set(xlabel="False positive rate", ylabel="True positive rate")
-    axes.legend()
-
-
-def _precision_recall(axes: Any, y: np.ndarray, scores: np.ndarray, decision: Decision) -> None:
-    from sklearn.metrics import PrecisionRecallDisplay
-
-    PrecisionRecallDisplay.from_predictions(y, scores[:, 1], name="model", plot_chance_level=True, ax=axes)
-    flagged = decision.choose(scores) == 1
-    if flagged.any():
-        recall, precision = flagged[y == 1].mean(), (y[flagged] == 1).mean()
-        axes.plot(recall, precision, "o", label=f"threshold {decision.threshold:.2g}")
-    axes.set(xlabel="Recall", ylabel="Precision")
-    axes.legend()
-
-
-def _calibration(axes: Any, y: np.ndarray, scores: np.ndarray, decision: Decision) -> None:
-    from sklearn.calibration import calibration_curve
-
-    binary = decision.kind == "binary"
-    shown = scores[:, 1] if binary else scores.max(axis=1)
-    happened = y == 1 if binary else y == scores.argmax(axis=1)
-    observed, predicted = calibration_curve(happened, shown, n_bins=10, strategy="quantile")
-    axes.plot([0, 1], [0, 1], linestyle="--", color="0.6", label="perfect")
-    axes.plot(predicted, observed, marker="o", clip_on=False, label="model")
-    name = f"probability of {decision.classes[1]!r}" if binary else "probability of the predicted class"
-    axes.set(xlabel=f"Predicted {name}", ylabel="Observed share", xlim=(0, 1), ylim=(0, 1))
-    axes.legend()

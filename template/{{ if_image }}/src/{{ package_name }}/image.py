@@ -17,9 +17,9 @@ from typing import Any, Literal
 
 import numpy as np
 from PIL import Image, ImageOps
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from .contract import Contract, ContractError
+from .contract import Contract, ContractError, Section
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
 MEDIA_TYPES = tuple(f"image/{form.lower()}" for form in FORMATS)
@@ -150,9 +150,7 @@ def _square(picture: Image.Image, size: int, fit: Fit, colour: bool) -> np.ndarr
     return np.asarray(square) if colour else np.asarray(square.convert("L"))[:, :, None]
 
 
-class ImageParams(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class ImageParams(Section):
     size: int = Field(32, ge=8, le=1024, description="edge of the square that an image is resized to, in pixels")
     fit: Fit = Field("pad", description="pad keeps all of an oblong image, crop its centre")
     colour: bool = Field(True, description="false when colour tells nothing: a third of the pixels, so less to learn")
@@ -169,10 +167,8 @@ class Patch(BaseModel):
     box: tuple[int, int, int, int] = Field(description="left, top, right and bottom edge, in pixels of the picture")
 
 
-class ImageEncoder(BaseModel):
+class ImageEncoder(Section):
     """What every encoder of images holds: which column it reads, and how pictures are resized."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     column: str
     params: ImageParams

@@ -1,19 +1,15 @@
 """Numbers: what is predicted, how sure the prediction is, and how good it is measured to be.
 
-`Decision` is part of the bundle and needs NumPy alone; measuring and drawing import scikit-learn and Matplotlib when
-they are called. Scores are predicted values, shape (records, 1).
+`Decision` is part of the bundle. Scores are predicted values, shape (records, 1).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from .contract import Contract, ContractError, Costs
-from .wording import number, of_100, percent
-
-Plot = Callable[[Any, np.ndarray, np.ndarray, "Decision"], None]
 
 DEFAULT_METRIC = "rmse"
 EXPLAINED = {  # name and meaning for readers of the report; errors are in the target's unit
@@ -26,15 +22,8 @@ EXPLAINED = {  # name and meaning for readers of the report; errors are in the t
     "cost_per_record": ("Cost per record", "what the errors cost on average, in the contract's currency"),
 }
 HIGHER_IS_BETTER = {name: name in ("r2", "interval_coverage") for name in EXPLAINED}
-CAPTIONS = {  # how to read each of `plots`
-    "Predicted and true": "A dot is a test record; on the dashed line the prediction is exact, in the band the truth "
-    "lies inside its interval.",
-    "Residuals": "What the prediction missed, by its size; a slope or a funnel is something left to learn.",
-    "Distribution of residuals": "How many records are missed by how much, and in which direction.",
-}
 PRIMARY_METRICS = ("rmse", "mae", "r2", "mape", "cost_per_record")  # an interval is the same for every candidate
 CLASS_WEIGHTS: tuple[str | None, ...] = (None,)  # only classes have weights
-DUMMY = "gives every record the mean"  # what `baseline_scores` does, for readers
 PARITY_UNIT = "share of the target's standard deviation"
 
 
@@ -157,66 +146,3 @@ def cost(y: np.ndarray, chosen: np.ndarray, decision: Decision, costs: Costs) ->
 def do_nothing(y: np.ndarray, train: np.ndarray, decision: Decision, costs: Costs) -> tuple[str, float]:
     """The policy without a model, known from the targets `train` alone, and what it costs on the records of `y`."""
     return "always answering the mean", cost(y, np.full_like(y, train.mean()), decision, costs)
-
-
-def summary(
-    measured: dict[str, dict[str, float]], baseline: dict[str, float], decision: Decision, contract: Contract
-) -> list[str]:
-    """The test result in sentences; `measured` holds value, low and high of each metric, `baseline` the dummy's."""
-    unit, error = f" {contract.target.unit}".rstrip(), measured["mae"]
-    found = [
-        f"A prediction of {contract.target.name} is off by {number(error['value'])}{unit} on average "
-        f"(95% interval {number(error['low'])} to {number(error['high'])}).",
-        f"Always answering the mean would be off by {number(baseline['mae'])}{unit}.",
-        f"Of 100 true values, {of_100(measured['interval_coverage'])} lie within {number(decision.half_width)}{unit} "
-        "of the prediction.",
-    ]
-    if "r2" in measured:
-        share = percent(max(0.0, measured["r2"]["value"]))
-        found.append(f"The model explains {share} of the differences between records.")
-    return found
-
-
-def explain(decision: Decision, contract: Contract) -> list[str]:
-    """What comes with a prediction, and what its errors cost, in sentences."""
-    unit, costs = contract.target.unit, contract.costs
-    width = f"{number(decision.half_width)} {unit}".rstrip()
-    return [
-        f"Each prediction comes with an interval of {width} to either side, made to hold {percent(decision.coverage)} "
-        "of true values.",
-        f"Each {unit or 'unit'} predicted too much costs {number(costs.over)} {costs.currency}, each one too little "
-        f"{number(costs.under)}.",
-    ]
-
-
-def plots(decision: Decision) -> dict[str, Plot]:
-    """How each picture of the test part is drawn, by title; takes axes, targets, scores and the decision."""
-    return {
-        "Predicted and true": _predicted_true,
-        "Residuals": _residuals,
-        "Distribution of residuals": _histogram,
-    }
-
-
-def _predicted_true(axes: Any, y: np.ndarray, scores: np.ndarray, decision: Decision) -> None:
-    predicted = scores[:, 0]
-    ends = np.array([min(y.min(), predicted.min()), max(y.max(), predicted.max())])
-    axes.fill_between(ends, ends - decision.half_width, ends + decision.half_width, alpha=0.15, label="interval")
-    axes.plot(ends, ends, linestyle="--", color="0.5", label="perfect")
-    axes.scatter(predicted, y, s=8, alpha=0.5, linewidth=0, color="C0")
-    axes.set(xlabel="Predicted", ylabel="True")
-    axes.legend()
-
-
-def _residuals(axes: Any, y: np.ndarray, scores: np.ndarray, decision: Decision) -> None:
-    predicted = scores[:, 0]
-    axes.axhline(0, linestyle="--", color="0.5")
-    axes.scatter(predicted, y - predicted, s=8, alpha=0.5, linewidth=0)
-    axes.set(xlabel="Predicted", ylabel="True minus predicted")
-
-
-def _histogram(axes: Any, y: np.ndarray, scores: np.ndarray, decision: Decision) -> None:
-    axes.hist(y - scores[:, 0], bins=40)
-    for edge in (-decision.half_width, decision.half_width):
-        axes.axvline(edge, linestyle="--", color="0.5")
-    axes.set(xlabel="True minus predicted (dashed: interval)", ylabel="Records")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 from skl2onnx.common.data_types import StringTensorType
 from sklearn.base import BaseEstimator
 from sklearn.decomposition import TruncatedSVD
@@ -16,15 +16,14 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import FeatureUnion
 
 from .ascii import CHARACTER, WORD
-from .contract import mistakes_of
+from .contract import Section
+from .errors import mistakes_of
 from .modality import Inputs
 from .settings import ParamsError
 
 
-class NGrams(BaseModel):
+class NGrams(Section):
     """The hyperparameters of a candidate that say how its text is cut and weighed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     words: int = Field(1, ge=1, description="words in the longest run that is a feature")
     characters: int = Field(0, ge=0, description="characters in the longest run that is a feature; 0 for none")

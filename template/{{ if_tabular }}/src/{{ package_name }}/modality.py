@@ -7,21 +7,21 @@ float32, so that training and serving see the same bits. It needs NumPy alone, a
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property, lru_cache
 from itertools import groupby
 from statistics import median_low, mode
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from .contract import NUMERIC, Column, Contract, ContractError, Type
+from .contract import NUMERIC, Column, Contract, ContractError, Section, Type
+from .quantities import CALENDAR, AnyQuantity, Cycle, Elapsed, Product, Rank, Ratio, Value, as_list, dates_of, days_of
 
 Columns = Mapping[str, Any]  # column name -> list or array of typed values, None or NaN for missing
 Record = Mapping[str, Any]  # column name -> one typed value
 Inputs = dict[str, np.ndarray]  # graph input name -> array
-Reading = Callable[[Record], float]  # a quantity of one record
 Step = Callable[[Record], Sequence[float]]  # what one encoding gives of one record
 Level = bool | int | float | str | None  # a value as JSON has it
 
@@ -29,179 +29,17 @@ FEATURE_TYPES: tuple[Type, ...] = ("number", "integer", "category", "ordinal", "
 PARSERS: Mapping[Type, Callable[[Any], Any]] = {}  # no type beyond those that `records` reads
 MEDIA_TYPES: tuple[str, ...] = ()  # a request's body is always JSON
 
-NAN = float("nan")
-EPOCH, MICROSECOND, NAT = datetime(1970, 1, 1), timedelta(microseconds=1), np.iinfo(np.int64).min
-DAY_S = 86_400.0
-PERIODS = {"month": 12, "weekday": 7, "hour": 24}
-PLACES: dict[str, Callable[[datetime], int]] = {
-    "month": lambda date: date.month - 1,
-    "weekday": lambda date: date.weekday(),
-    "hour": lambda date: date.hour,
-}
 FREQUENCY_LEVELS = 5_000
 
 
-class FeatureParams(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class FeatureParams(Section):
     winsorise: float = Field(0.005, ge=0, lt=0.5, description="share of values clipped at each end")
     log_skewness: float = Field(2.0, gt=0, description="a column more skewed than this is taken as its logarithm")
     max_levels: int = Field(30, ge=2, description="one-hot columns of one category at most")
     rare_share: float = Field(0.005, ge=0, lt=1, description="a level rarer than this joins the others")
 
 
-class State(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Quantity(State):
-    """A number read off a record: NaN where it is missing. `one` makes the function that reads it off one record."""
-
-    column: str
-
-    @property
-    def name(self) -> str:
-        return self.column
-
-    def one(self) -> Reading:
-        column = self.column
-
-        def read(record: Record) -> float:
-            value = record.get(column)
-            return NAN if value is None else float(value)
-
-        return read
-
-    def many(self, columns: Columns) -> np.ndarray:
-        return np.asarray(columns[self.column], dtype=np.float64)
-
-
-class Value(Quantity):
-    """A number or a boolean as it stands."""
-
-    kind: Literal["value"] = "value"
-
-
-class Rank(Quantity):
-    """The place of an ordinal level, lowest 0; an unknown level is missing."""
-
-    kind: Literal["rank"] = "rank"
-    ranks: dict[str, int]
-
-    def one(self) -> Reading:
-        column, ranks = self.column, {level: float(rank) for level, rank in self.ranks.items()}
-        return lambda record: ranks.get(record.get(column), NAN)  # type: ignore[arg-type]
-
-    def many(self, columns: Columns) -> np.ndarray:
-        return np.array([self.ranks.get(value, NAN) for value in _listed(columns[self.column])], dtype=np.float64)
-
-
-class Ratio(Quantity):
-    """column / other; missing where the other is 0."""
-
-    kind: Literal["ratio"] = "ratio"
-    other: str
-
-    @property
-    def name(self) -> str:
-        return f"{self.column} / {self.other}"
-
-    def one(self) -> Reading:
-        column, other = self.column, self.other
-
-        def read(record: Record) -> float:
-            over, under = record.get(column), record.get(other)
-            return NAN if over is None or not under else float(over) / float(under)
-
-        return read
-
-    def many(self, columns: Columns) -> np.ndarray:
-        under = np.asarray(columns[self.other], dtype=np.float64)
-        return np.asarray(columns[self.column], dtype=np.float64) / np.where(under == 0, NAN, under)
-
-
-class Product(Quantity):
-    """column x other."""
-
-    kind: Literal["product"] = "product"
-    other: str
-
-    @property
-    def name(self) -> str:
-        return f"{self.column} x {self.other}"
-
-    def one(self) -> Reading:
-        column, other = self.column, self.other
-
-        def read(record: Record) -> float:
-            left, right = record.get(column), record.get(other)
-            return NAN if left is None or right is None else float(left) * float(right)
-
-        return read
-
-    def many(self, columns: Columns) -> np.ndarray:
-        return np.asarray(columns[self.column], dtype=np.float64) * np.asarray(columns[self.other], dtype=np.float64)
-
-
-class Elapsed(Quantity):
-    """Days from a date to the record's own time when the contract names one, else to the last day of training."""
-
-    kind: Literal["elapsed"] = "elapsed"
-    until: str | None
-    last_day: float
-
-    @property
-    def name(self) -> str:
-        return f"days since {self.column}"
-
-    def one(self) -> Reading:
-        column, until, last_day = self.column, self.until, self.last_day
-        if until:
-            return lambda record: _days(record.get(until)) - _days(record.get(column))
-        return lambda record: last_day - _days(record.get(column))
-
-    def many(self, columns: Columns) -> np.ndarray:
-        end = _days_array(columns[self.until]) if self.until else self.last_day
-        return end - _days_array(columns[self.column])
-
-
-class Cycle(Quantity):
-    """One coordinate of a date's place in the year, the week or the day, so that December lies beside January."""
-
-    kind: Literal["cycle"] = "cycle"
-    part: Literal["month", "weekday", "hour"]
-    wave: Literal["sin", "cos"]
-
-    @property
-    def name(self) -> str:
-        return f"{self.column} {self.part} {self.wave}"
-
-    def one(self) -> Reading:
-        column, place, period, wave = self.column, PLACES[self.part], PERIODS[self.part], getattr(math, self.wave)
-        waves = [wave(2 * math.pi * number / period) for number in range(period)]
-
-        def read(record: Record) -> float:
-            value = record.get(column)
-            return NAN if value is None else waves[place(value)]
-
-        return read
-
-    def many(self, columns: Columns) -> np.ndarray:
-        dates = _dates(columns[self.column])
-        if self.part == "month":
-            place = dates.astype("datetime64[M]") - dates.astype("datetime64[Y]").astype("datetime64[M]")
-        elif self.part == "weekday":  # day 0 of the epoch was a Thursday
-            place = (dates.astype("datetime64[D]") - np.datetime64("1969-12-29", "D")) % np.timedelta64(7, "D")
-        else:
-            place = dates.astype("datetime64[h]") - dates.astype("datetime64[D]").astype("datetime64[h]")
-        number = np.where(np.isnat(dates), NAN, place.astype(np.float64))
-        return getattr(np, self.wave)(2 * math.pi * number / PERIODS[self.part])
-
-
-AnyQuantity = Annotated[Value | Rank | Ratio | Product | Elapsed | Cycle, Field(discriminator="kind")]
-
-
-class Numeric(State):
+class Numeric(Section):
     """A quantity: clipped, on a log scale when skewed, gaps filled by the median, scaled to unit variance."""
 
     kind: Literal["numeric"] = "numeric"
@@ -266,7 +104,7 @@ class Numeric(State):
         return np.column_stack([scaled, missing] if self.indicator else [scaled])
 
 
-class OneHot(State):
+class OneHot(Section):
     """A category: one column a frequent level, one for rare and unknown levels, one for gaps.
 
     A category with more levels than get a column also gives the training share of its level, which tells a common
@@ -286,7 +124,7 @@ class OneHot(State):
 
     @classmethod
     def fit(cls, column: str, columns: Columns, params: FeatureParams) -> "OneHot | None":
-        values = _listed(columns[column])
+        values = as_list(columns[column])
         counts = Counter(value for value in values if value is not None)
         common = sorted(counts, key=lambda level: (-counts[level], level))
         frequent = [level for level in common if counts[level] >= params.rare_share * len(values)]
@@ -310,7 +148,7 @@ class OneHot(State):
         return step
 
     def many(self, columns: Columns) -> np.ndarray:
-        values = _listed(columns[self.column])
+        values = as_list(columns[self.column])
         places = {level: place for place, level in enumerate(self.levels)} | {None: len(self.levels) + 1}
         other = len(self.levels)
         rows = np.zeros((len(values), len(self.names)))
@@ -320,7 +158,7 @@ class OneHot(State):
         return rows
 
 
-class Part(State):
+class Part(Section):
     """What an explanation leaves out: the value of one column, for the typical one."""
 
     part: str = Field(description="name of the column")
@@ -328,7 +166,7 @@ class Part(State):
     typical: Level
 
 
-class Encoder(State):
+class Encoder(Section):
     """All features of a record as one row of float32. Input of the graph: `features`, shape (records, width)."""
 
     encodings: tuple[Annotated[Numeric | OneHot, Field(discriminator="kind")], ...]
@@ -365,7 +203,7 @@ class Encoder(State):
 
     def encode(self, columns: Columns) -> Inputs:
         """Typed columns of n records -> {"features": float32 (n, width)}."""
-        dates = {name: _dates(columns[name]) for name in self._dates}  # once: several encodings read each
+        dates = {name: dates_of(columns[name]) for name in self._dates}  # once: several encodings read each
         blocks = [encoding.many({**columns, **dates}) for encoding in self.encodings]
         return {"features": np.concatenate(blocks, axis=1).astype(np.float32)}
 
@@ -410,7 +248,7 @@ def _typical(column: Column, values: Any) -> Level:
 
     None where most values are missing.
     """
-    listed = _listed(values)
+    listed = as_list(values)
     present = [value for value in listed if value is not None and value == value]
     if 2 * len(present) < len(listed):
         return None
@@ -426,15 +264,15 @@ def _plain(column: Column, value: Any) -> Level:
 
 def missing_share(values: Any) -> float:
     """Share of None, NaN and NaT among the values of a column."""
-    listed = _listed(values)
+    listed = as_list(values)
     return sum(value is None or value != value for value in listed) / max(len(listed), 1)
 
 
 def _described(column: Column, values: Any) -> list[Any]:
     if column.type == "datetime":
-        return _listed(values)
+        return as_list(values)
     read = float if column.type in NUMERIC else str
-    return [None if value is None or value != value else read(value) for value in _listed(values)]
+    return [None if value is None or value != value else read(value) for value in as_list(values)]
 
 
 def _fit_column(
@@ -453,11 +291,11 @@ def _quantities(name: str, column: Column, columns: Columns, contract: Contract)
     if column.type != "datetime":
         return [Value(column=name)]
     time = contract.only("time")
-    days = _days_array(columns[name])
+    days = days_of(columns[name])
     last_day = float(np.nanmax(days)) if not np.isnan(days).all() else 0.0
     quantities: list[AnyQuantity] = [Elapsed(column=name, until=time if time != name else None, last_day=last_day)]
     cycles: list[AnyQuantity] = [
-        Cycle(column=name, part=part, wave=wave) for part in ("month", "weekday", "hour") for wave in ("sin", "cos")
+        Cycle(column=name, part=part, wave=wave) for part in CALENDAR for wave in ("sin", "cos")
     ]
     return quantities + cycles
 
@@ -477,25 +315,6 @@ def _remembered(column: str, steps: Sequence[Step]) -> Step:
         return [number for step in steps for number in step({column: value})]
 
     return lambda record: found(record.get(column))
-
-
-def _listed(values: Any) -> list[Any]:
-    return values.tolist() if isinstance(values, np.ndarray) else list(values)
-
-
-def _days(value: datetime | None) -> float:
-    return NAN if value is None else (value - EPOCH).total_seconds() / DAY_S
-
-
-def _dates(values: Any) -> np.ndarray:
-    if isinstance(values, list):  # of datetimes, which NumPy takes five times as long to read
-        values = [NAT if value is None else (value - EPOCH) // MICROSECOND for value in values]
-    return np.asarray(values, dtype="datetime64[us]")
-
-
-def _days_array(values: Any) -> np.ndarray:
-    dates = _dates(values)
-    return np.where(np.isnat(dates), NAN, dates.astype(np.int64) / 1e6 / DAY_S)
 
 
 def _clip_limits(present: np.ndarray, share: float) -> tuple[float, float]:

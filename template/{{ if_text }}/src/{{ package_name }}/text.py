@@ -12,9 +12,9 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from .contract import Contract, ContractError
+from .contract import Contract, ContractError, Section
 
 Kind = Literal["joins", "alone", "breaks"]
 
@@ -143,9 +143,7 @@ def describe(text: str, known: frozenset[str]) -> dict[str, float | str | None]:
     }
 
 
-class TextParams(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class TextParams(Section):
     known_after: int = Field(5, ge=1, description="training records that hold a word before drift calls it known")
 
 
@@ -158,10 +156,8 @@ class Words(BaseModel):
     end: int = Field(description="the place behind the last character")
 
 
-class TextEncoder(BaseModel):
+class TextEncoder(Section):
     """What every encoder of texts learns: which columns it reads, and which words are common in the training part."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     columns: tuple[str, ...]
     known: tuple[str, ...] = Field(description="common words of the training part, sorted")

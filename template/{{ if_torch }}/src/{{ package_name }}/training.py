@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from safetensors.torch import save_file
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -20,6 +20,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, R
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from .contract import Section
 from .network import Network
 from .objective import Objective
 from .pipeline.watch import Watch
@@ -30,10 +31,8 @@ FREE_SHARE = 0.5  # of the device's memory that data may take, to leave room for
 SCORED_ROWS = 128  # at a time where no gradients are kept
 
 
-class Training(BaseModel):
+class Training(Section):
     """How a network is trained; candidates in params.yaml may name any of these."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     epochs: int = Field(40, ge=1)
     batch_size: int = Field(128, ge=1, description="records a step, over all processes")

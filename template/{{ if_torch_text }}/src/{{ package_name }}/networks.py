@@ -179,19 +179,19 @@ class AttentionLayer(nn.Module):
     def __init__(self, size: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.heads = heads
-        self.before, self.between = nn.LayerNorm(size), nn.LayerNorm(size)
-        self.looks, self.joins = linear(size, 3 * size), linear(size, size)
-        self.thinks = nn.Sequential(linear(size, 4 * size), nn.GELU(), nn.Dropout(dropout), linear(4 * size, size))
+        self.first_norm, self.second_norm = nn.LayerNorm(size), nn.LayerNorm(size)
+        self.project_in, self.project_out = linear(size, 3 * size), linear(size, size)
+        self.mlp = nn.Sequential(linear(size, 4 * size), nn.GELU(), nn.Dropout(dropout), linear(4 * size, size))
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, vectors: Tensor, present: Tensor) -> Tensor:
         n, length, size = vectors.shape
-        parts = self.looks(self.before(vectors)).view(n, length, 3, self.heads, size // self.heads)
+        parts = self.project_in(self.first_norm(vectors)).view(n, length, 3, self.heads, size // self.heads)
         queries, keys, values = parts.permute(2, 0, 3, 1, 4).unbind(0)
-        blind = torch.where(present, 0.0, -1e9)[:, None, None, :]  # finite, as an empty text has nothing to look at
-        seen = nn.functional.scaled_dot_product_attention(queries, keys, values, attn_mask=blind.to(queries.dtype))
-        vectors = vectors + self.dropout(self.joins(seen.transpose(1, 2).reshape(n, length, size)))
-        return vectors + self.dropout(self.thinks(self.between(vectors)))
+        mask = torch.where(present, 0.0, -1e9)[:, None, None, :]  # finite, as an empty text has nothing to look at
+        seen = nn.functional.scaled_dot_product_attention(queries, keys, values, attn_mask=mask.to(queries.dtype))
+        vectors = vectors + self.dropout(self.project_out(seen.transpose(1, 2).reshape(n, length, size)))
+        return vectors + self.dropout(self.mlp(self.second_norm(vectors)))
 
 
 class Pretrained(TextNetwork):

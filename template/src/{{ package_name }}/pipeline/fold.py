@@ -1,0 +1,56 @@
+"""Records to fit on and records to judge by: what a candidate of params.yaml is built for, fitted on and watched by."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+
+from .. import model
+from ..modality import Encoder, Inputs
+from ..task import encode_target
+from .metric import Judge
+from .table import columns_of, target_of
+from .watch import Watch
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Encoded records and targets to fit on, and held-out ones; the encoder has learned from the former alone."""
+
+    judge: Judge
+    encoder: Encoder
+    inputs: Inputs
+    y: np.ndarray
+    held_out: Inputs
+    truth: np.ndarray
+
+    @classmethod
+    def of(cls, fitting: pa.Table, held_out: pa.Table, judge: Judge) -> Self:
+        """Both tables, encoded."""
+        y, truth = (encode_target(target_of(part, judge.contract), judge.decision) for part in (fitting, held_out))
+        columns = columns_of(fitting)
+        encoder = Encoder.fit(columns, judge.contract, judge.params.features)
+        return cls(judge, encoder, encoder.encode(columns), y, encoder.encode(columns_of(held_out)), truth)
+
+    def build(self, name: str, hyperparameters: Mapping[str, Any]) -> Any:
+        """A candidate, not yet fitted."""
+        params = self.judge.params
+        return model.build(
+            name,
+            hyperparameters,
+            encoder=self.encoder,
+            decision=self.judge.decision,
+            class_weight=params.model.class_weight,
+            seed=params.seed,
+        )
+
+    def fit(self, name: str, hyperparameters: Mapping[str, Any], **watching: Any) -> Any:
+        """A fitted candidate. `watching` goes to `Watch`: who is told of its progress, where its checkpoints are."""
+        watch = Watch(self.held_out, self.judge.metric, self.quality, self.judge.sign, **watching)
+        return model.fit(self.build(name, hyperparameters), self.inputs, self.y, watch)
+
+    def quality(self, scores: np.ndarray) -> float:
+        """The primary metric of scores of the held-out records, with the decision that is best for them."""
+        return self.judge.fitted(self.truth, scores).primary(self.truth, scores)
