@@ -34,8 +34,7 @@ COMMON_SHARE = 0.02
 CHANCE = 3.3  # one pair of equal normal samples in 1,000 lies further apart than so many times sqrt(1/n + 1/m)
 BY_CHANCE = 0.001  # a window with gaps only, where the reference has some values, is no chance below this
 POOLED = "(a rare level)"
-HEADED = """<body><style>[id^="root_"] {{ min-width: 60rem }}</style>
-<p style="margin: 1rem 1.5rem; font: 1.1rem sans-serif">{}</p>"""  # Evidently cuts its page off on a narrow screen
+WIDE = '<style>[id^="root_"] { min-width: 60rem }</style>'  # Evidently cuts its page off on a narrow screen
 
 
 def compare(window: Mapping[str, list[Any]], bundle: Bundle, params: DriftParams, out: Path) -> dict[str, Any]:
@@ -78,7 +77,8 @@ def compare(window: Mapping[str, list[Any]], bundle: Bundle, params: DriftParams
         "model_version": bundle.manifest.model_version,
     }
     out.mkdir(parents=True, exist_ok=True)
-    page = snapshot.get_html_str(as_iframe=False).replace("<body>", HEADED.format(escape(verdict(result))), 1)
+    headline = f'<p style="margin: 1rem 1.5rem; font: 1.1rem sans-serif">{escape(verdict(result))}</p>'
+    page = snapshot.get_html_str(as_iframe=False).replace("<body>", f"<body>{WIDE}{headline}", 1)
     (out / "drift.html").write_text(page, encoding="utf-8")
     (out / "drift.json").write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return result
