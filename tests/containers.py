@@ -83,6 +83,9 @@ class Docker(Engine):
     ) -> None:
         self.engine.terminate()
         self.engine.wait(timeout=START_S)
+        mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+        for left in [path for path in mounted if path.startswith(f"{self.folder}/")]:
+            subprocess.run(["umount", left], check=True)
         shutil.rmtree(self.folder)
 
     def make_base(self, name: str) -> None:

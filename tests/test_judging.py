@@ -324,3 +324,33 @@ def test_the_baseline_decides_as_well_as_it_can(run_on_rare: Run) -> None:
     assert found["baseline"]["cost_per_record"] == pytest.approx(1 - share)
     value = found["metrics"]["cost_per_record"]["value"]
     assert found["gain_over_baseline"]["value"] == pytest.approx(1 - share - value, abs=0.02)
+
+
+def test_each_class_is_told_by_itself_and_a_rare_one_is_not_judged(code: Module) -> None:
+    task, report = code("task"), code("pipeline.report")
+    decision = task.Decision(kind="multiclass", classes=("a", "b", "c"))
+    y, said = np.repeat([0, 1, 2], [30, 20, 19]), np.repeat([0, 1, 0], [40, 10, 19])
+    parts = {"train": np.repeat([0, 1, 2], [5, 4, 3]), "test": y}
+    a, b, c = classes = task.by_class(parts, np.eye(3)[said], decision)
+    assert (a["precision"], a["recall"]) == (30 / 59, 1) and (b["precision"], b["recall"]) == (1, 0.5)
+    assert (c["precision"], c["recall"]) == (None, 0) and c["rows"] == {"train": 3, "test": 19}
+    [sentence] = report.few_of(classes)
+    assert sentence.endswith("how well these classes are told: c (19).")
+    assert report.few_of(classes[:2]) == []
+
+
+def test_costs_of_the_report_add_up(code: Module) -> None:
+    def shown(without: float, model: float) -> dict[str, str]:
+        costs = {"without_model": without, "with_model": model, "saving_per_1000": without - model}
+        return code("pipeline.report").per_1000(costs, 1000)
+
+    assert shown(216.4, 114.6) == {"without": "216", "model": "115", "saving": "101"}
+    assert shown(12_345, 12_100) == {"without": "12,345", "model": "12,100", "saving": "245"}
+    assert shown(0.5, 1.25) == {"without": "0.500", "model": "1.250", "saving": "-0.750"}
+    assert shown(1.0, 1.0)["saving"] == "0.00"
+
+
+def test_clients_are_told_a_threshold_where_there_is_one(code: Module) -> None:
+    decision = code("task").Decision
+    assert "threshold" not in decision(kind="multiclass", classes=("a", "b", "c")).told()
+    assert decision(kind="binary", classes=("a", "b")).told()["threshold"] == 0.5

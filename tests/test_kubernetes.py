@@ -90,6 +90,8 @@ def node(
     podman("network", "create", "cluster")
     settings = [f"--env={setting}" for setting in DATABASE]
     podman("run", "--detach", "--name=database", "--network=cluster", *settings, "postgres:17")
+    ready = ("pg_isready", "--quiet", "--host=127.0.0.1", "--username=predictions")
+    wait_for(lambda: podman.run("exec", "database", *ready).returncode == 0)
     yield Node(podman, folder)
     podman("pod", "rm", "--all", "--force")
     podman("rm", "--all", "--force", "--volumes")

@@ -2,10 +2,12 @@
 
 import csv
 import json
+import random
 import re
 import shutil
 import sqlite3
 from datetime import date
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
@@ -156,6 +158,23 @@ def test_scoring_takes_constant_memory(trained: Render, tmp_path: Path) -> None:
     assert peaks[1] < 1.3 * peaks[0], peaks
 
 
+def test_scoring_says_why_records_are_refused_and_fails_where_all_are(trained: Render, tmp_path: Path) -> None:
+    project = trained(task="classification")
+    rows = [row for row in rows_of(project / "data/raw/customers.csv") if row["account_status"] == "active"][:30]
+    for row in rows[:4]:
+        row["region"] = "atlantis"
+    rows[5]["tenure_months"] = "long"
+    write_rows(tmp_path / "some.csv", rows)
+    write_rows(tmp_path / "none.csv", [{"name": "x"}] * 30)
+    arguments = ["python", "-m", "customer_model.score", "--out", str(tmp_path / "out.csv"), "--data"]
+    some = run(project, *arguments, str(tmp_path / "some.csv"))
+    assert "25 records scored, 5 refused" in some.stdout
+    assert "most often refused: region (outside) in 4, tenure_months (invalid) in 1\n" in some.stdout
+    none = run(project, *arguments, str(tmp_path / "none.csv"), ok=False)
+    assert "30 refused" in none.stdout and "region (missing) in 30" in none.stdout, none.stdout
+    assert none.returncode == 1 and "nothing could be scored" in none.stderr and "Traceback" not in none.stderr
+
+
 def test_drift_is_quiet_on_like_records_and_names_what_moved(trained: Render, task: str, tmp_path: Path) -> None:
     project = trained(task=task)
     for shift, status in ((0, 0), (1, 3)):
@@ -295,6 +314,33 @@ def test_a_time_column_parts_old_from_new(project: Render) -> None:
     periods = found["periods"]
     assert periods["train"][1] < periods["validation"][0] and periods["validation"][1] < periods["test"][0]
     assert result(folder, "evaluation.json")["rows"] == found["rows"]["test"]
+
+
+def test_later_records_are_no_drift_by_being_later(project: Render) -> None:
+    """Drift finds what moved, and nothing else, where the column of role time is a feature, too."""
+    folder = project(task="classification")
+    make(folder, "sample")
+    rows = rows_of(folder / "data/raw/customers.csv")
+    for row, day in zip(rows, random.Random(0).sample([row["signup_date"] for row in rows], len(rows)), strict=True):
+        row["signup_date"] = day  # nothing else depends on the day
+    write_rows(folder / "data/raw/customers.csv", rows)
+    rewrite(
+        folder / "contract.yaml", lambda contract: contract["columns"]["signup_date"].update(role=["feature", "time"])
+    )
+    make(folder, "pipeline", ok=False)
+    newest = sorted(rows, key=itemgetter("signup_date"))[-1000:]
+    write_rows(folder / "newest.csv", newest)
+    done = make(folder, "drift", "DATA=newest.csv")
+    assert "no drift" in done.stdout and "not compared: signup_date" in done.stdout
+    assert result(folder, "drift/drift.json")["not_compared"] == ["signup_date"]
+    write_rows(folder / "dearer.csv", [row | {"monthly_charges": "110"} for row in newest])
+    make(folder, "drift", "DATA=dearer.csv", ok=False)
+    assert result(folder, "drift/drift.json")["drifted"] == ["monthly_charges"]
+    page = (folder / "artifacts/drift/drift.html").read_text()
+    assert "drifted columns: monthly_charges" in page
+    write_rows(folder / "foreign.csv", [{"name": "x", "status": "y"}] * 300)
+    done = make(folder, "drift", "DATA=foreign.csv", ok=False)
+    assert "drift: foreign.csv has none of the contract's features, such as" in done.stderr
 
 
 def test_with_a_group_the_later_parts_hold_new_groups_only(project: Render) -> None:

@@ -122,3 +122,20 @@ def test_what_the_contract_says_is_text_and_nothing_else(trained_copy):
     dictionary = (project / "artifacts/report/data_dictionary.md").read_text()
     row = next(line for line in dictionary.splitlines() if "script" in line and line.startswith("|"))
     assert len(re.findall(r"(?<!\\)\|", row)) == 9 and "\\<script\\>" in row and "{{ 7 \\* 7 }}" in row
+
+
+def test_what_is_not_sure_is_said(trained_copy):
+    """A class that hardly occurs stands beside the verdict; prices that nobody set are no money; nobody else won."""
+    project = trained_copy(task="classification")
+    path = project / "artifacts/evaluation.json"
+    evaluation = json.loads(path.read_text())
+    assert "Too few test records" not in (sure := write_again(project).text) and "By class" in sure
+    assert "the ones it starts with" not in sure and "they do not compete" in sure
+    assert sum(row["rows"]["test"] for row in evaluation["classes"]) == evaluation["rows"]
+    evaluation["classes"][1]["rows"]["test"] = 6
+    evaluation["costs"]["stated"] = False
+    path.write_text(json.dumps(evaluation))
+    text = write_again(project).text
+    assert text.count("how well these classes are told: yes (6)") == 2 and text.count("too few to judge") == 1
+    assert "the ones it starts with, 1 for each error" in text
+    assert "told: yes (6)" in (project / "artifacts/report/model_card.md").read_text()

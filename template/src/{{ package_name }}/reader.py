@@ -8,6 +8,7 @@ else gets a closer look, which alone decides.
 import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
@@ -234,4 +235,6 @@ def value_schema(column: Column) -> dict[str, Any]:
         bounds = {"minimum": column.min, "maximum": column.max}
         schema |= {key: bound for key, bound in bounds.items() if isinstance(bound, (int, float))}
     text = f"{column.description} [{column.unit}]" if column.unit else column.description
+    if column.type == "datetime":
+        text = f"{text} (such as {datetime(2026, 1, 31).strftime(column.format or '%Y-%m-%d')})".lstrip()
     return schema | ({"description": text} if text else {})

@@ -1,11 +1,13 @@
 """Score files of any size in constant memory: `python -m <package>.score --data FILE --out FILE`.
 
 The records take the service's own path, so the numbers are the service's numbers. A record that the service would
-refuse keeps its row, with the reason in the column `error` instead of a prediction.
+refuse keeps its row, with the reason in the column `error` instead of a prediction. Exit status: 0, or 1 when nothing
+could be scored.
 """
 
 import argparse
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -23,41 +25,46 @@ from .source import read_chunks, sniff_for
 
 CHUNK_ROWS = 10_000
 SUFFIXES = (".csv", ".parquet")
+MOST_NAMED = 3  # reasons of refusal
 
 
 class ScoreError(UserError):
     """Nothing can be scored; the message says why and what to do."""
 
 
-def score(data: Path, out: Path, predictor: Predictor) -> tuple[int, int]:
-    """Write one row for each record of `data`: its ids, the answer, warning, error. Gives (scored, refused)."""
+def score(data: Path, out: Path, predictor: Predictor) -> tuple[int, int, Counter[str]]:
+    """Write one row for each record of `data`: its ids, the answer, warning, error.
+
+    Gives how many are scored, how many refused, and how many values are refused by column and kind.
+    """
     if out.suffix not in SUFFIXES:
         raise ScoreError(f"{out}: the name must end in {' or '.join(SUFFIXES)}")
     source = sniff_for(data, predictor.contract)
     schema = _schema(predictor)
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(out.name + ".partial")
-    refused = rows = 0
+    refused, rows, reasons = 0, 0, Counter[str]()
     writer = pq.ParquetWriter(partial, schema) if out.suffix == ".parquet" else pa.csv.CSVWriter(partial, schema)
     with writer, tqdm(desc="score", unit=" rows", unit_scale=True) as progress:
         for chunk in read_chunks(source, CHUNK_ROWS):
-            answers = score_chunk(chunk, predictor)
+            answers = score_chunk(chunk, predictor, reasons)
             writer.write_table(pa.Table.from_pylist(answers, schema))
             refused += sum(answer["error"] is not None for answer in answers)
             rows += len(answers)
             progress.update(len(answers))
     partial.replace(out)  # a reader never meets half a file
-    return rows - refused, refused
+    return rows - refused, refused, reasons
 
 
-def score_chunk(chunk: pd.DataFrame, predictor: Predictor) -> list[dict[str, Any]]:
-    """Raw records -> one flat answer each, in their order."""
+def score_chunk(chunk: pd.DataFrame, predictor: Predictor, reasons: Counter[str]) -> list[dict[str, Any]]:
+    """Raw records -> one flat answer each, in their order; `reasons` counts why values are refused."""
     raw = {name: chunk[name].tolist() for name in predictor.contract.inputs if name in chunk.columns}
     columns, findings = predictor.reader.many(raw, len(chunk))
     results: list[dict[str, Any]] = [
         {"error": None, "warning": None} | {name: columns[name][row] for name in predictor.ids}
         for row in range(len(chunk))
     ]
+    reasons.update(f"{finding.field} ({finding.kind.replace('_', ' ')})" for finding in findings if finding.refused)
     for finding in findings:
         said, kind = f"{finding.field}: {finding.detail}", "error" if finding.refused else "warning"
         result = results[finding.row or 0]
@@ -75,7 +82,7 @@ def score_chunk(chunk: pd.DataFrame, predictor: Predictor) -> list[dict[str, Any
 def _schema(predictor: Predictor) -> pa.Schema:
     """The columns of what an example scores to: ids, the answer, the warning, the error."""
     example = pd.DataFrame(predictor.examples[:1], dtype=object)
-    [answer] = score_chunk(example, predictor)
+    [answer] = score_chunk(example, predictor, Counter())
     del answer["error"], answer["warning"]
     kinds = {name: pa.float64() if isinstance(value, float) else pa.string() for name, value in answer.items()}
     return pa.schema(kinds | {"warning": pa.string(), "error": pa.string()})
@@ -97,10 +104,14 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         predictor = Predictor(Bundle.load(Environment().bundle))
-        scored, refused = score(arguments.data, arguments.out, predictor)
+        scored, refused, reasons = score(arguments.data, arguments.out, predictor)
     except UserError as error:
         sys.exit(f"score: {error}")
     print(f"score: {scored:,} records scored, {refused:,} refused (column `error`): {arguments.out}")
+    if refused:
+        named = ", ".join(f"{reason} in {count:,}" for reason, count in reasons.most_common(MOST_NAMED))
+        print(f"score: most often refused: {named}")
+        sys.exit(0 if scored else "score: nothing could be scored: does the file have the columns of the contract?")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from html import escape
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -33,22 +34,33 @@ COMMON_SHARE = 0.02
 CHANCE = 3.3  # one pair of equal normal samples in 1,000 lies further apart than so many times sqrt(1/n + 1/m)
 BY_CHANCE = 0.001  # a window with gaps only, where the reference has some values, is no chance below this
 POOLED = "(a rare level)"
+HEADED = """<body><style>[id^="root_"] {{ min-width: 60rem }}</style>
+<p style="margin: 1rem 1.5rem; font: 1.1rem sans-serif">{}</p>"""  # Evidently cuts its page off on a narrow screen
 
 
 def compare(window: Mapping[str, list[Any]], bundle: Bundle, params: DriftParams, out: Path) -> dict[str, Any]:
     """Measure each column's distance from the reference and write the report.
 
     Numbers: Wasserstein distance in standard deviations of the reference. Categories: Jensen-Shannon distance. A column
-    without any value left has drifted, too, though it has no distance.
+    without any value left has drifted, too, though it has no distance. The column of role time is left out: later
+    records are newer, whatever else they are.
 
     Args:
         window: what `Bundle.describe` gives, or what the service logged of it.
+
+    Raises:
+        UserError: when there is no column to compare.
     """
     past, present, kinds = tables(window, bundle)
-    compared = [name for name in kinds if past[name].notna().any() and present[name].notna().any()]
-    gone = sorted(name for name in kinds if name in window and is_gone(past[name], present[name]))
+    lasting = [name for name in kinds if name != bundle.contract.only("time")]
+    compared = [name for name in lasting if past[name].notna().any() and present[name].notna().any()]
+    if not compared:
+        raise UserError("nothing to compare: the window has no value in any column")
+    gone = sorted(name for name in lasting if name in window and is_gone(past[name], present[name]))
     limits = {name: limit(past[name], present[name], params) for name in compared}
-    snapshot = report(past, present, {name: kinds[name] for name in compared}, limits, params)
+    needed = math.floor(params.share * (len(compared) + len(gone))) + 1  # so many columns are drift
+    share = max(0, needed - len(gone)) / len(compared)  # Evidently counts those that it compares, and shows this
+    snapshot = report(past, present, {name: kinds[name] for name in compared}, limits, math.floor(1e4 * share) / 1e4)
     distances = {
         metric["config"]["column"]: float(metric["value"])
         for metric in snapshot.dict()["metrics"]
@@ -56,7 +68,7 @@ def compare(window: Mapping[str, list[Any]], bundle: Bundle, params: DriftParams
     }
     drifted = sorted(gone + [name for name, distance in distances.items() if distance >= limits[name]])
     result = {
-        "drift": len(drifted) > params.share * (len(distances) + len(gone)),
+        "drift": len(drifted) >= needed,
         "rows": len(present),
         "drifted": drifted,
         "distances": distances,
@@ -66,9 +78,19 @@ def compare(window: Mapping[str, list[Any]], bundle: Bundle, params: DriftParams
         "model_version": bundle.manifest.model_version,
     }
     out.mkdir(parents=True, exist_ok=True)
-    snapshot.save_html(str(out / "drift.html"))
+    page = snapshot.get_html_str(as_iframe=False).replace("<body>", HEADED.format(escape(verdict(result))), 1)
+    (out / "drift.html").write_text(page, encoding="utf-8")
     (out / "drift.json").write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return result
+
+
+def verdict(result: Mapping[str, Any]) -> str:
+    """What `compare` found, in a sentence."""
+    says = {name: f"{distance:.2f}" for name, distance in result["distances"].items()}
+    found = ", ".join(f"{name} ({says.get(name, 'always missing')})" for name in result["drifted"]) or "none"
+    left_out = f"; not compared: {', '.join(result['not_compared'])}" if result["not_compared"] else ""
+    drift = "DRIFT" if result["drift"] else "no drift"
+    return f"{drift} in {result['rows']:,} records; drifted columns: {found}{left_out}"
 
 
 def tables(window: Mapping[str, list[Any]], bundle: Bundle) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
@@ -103,9 +125,9 @@ def limit(past: pd.Series, present: pd.Series, params: DriftParams) -> float:
 
 
 def report(
-    past: pd.DataFrame, present: pd.DataFrame, kinds: Mapping[str, str], limits: dict[str, float], params: DriftParams
+    past: pd.DataFrame, present: pd.DataFrame, kinds: Mapping[str, str], limits: dict[str, float], share: float
 ) -> Snapshot:
-    """Evidently's comparison of the columns in `kinds`."""
+    """Evidently's comparison of the columns in `kinds`; from this share of drifted ones on, it speaks of drift."""
     definition = DataDefinition(
         numerical_columns=[name for name, kind in kinds.items() if kind == "numerical"],
         categorical_columns=[name for name, kind in kinds.items() if kind == "categorical"],
@@ -115,7 +137,7 @@ def report(
         num_method="wasserstein",
         cat_method="jensenshannon",
         per_column_threshold=limits,
-        drift_share=max(params.share, 1e-9),
+        drift_share=share,
     )
     return Report([preset], include_tests=True).run(
         Dataset.from_pandas(present, definition), Dataset.from_pandas(past, definition)
@@ -158,9 +180,7 @@ def run(arguments: argparse.Namespace) -> int:
         return TOO_LITTLE
     described = bundle.describe(columns) if arguments.data else columns  # what is logged is described already
     result = compare(described, bundle, params, arguments.out)
-    says = {name: f"{distance:.2f}" for name, distance in result["distances"].items()}
-    found = ", ".join(f"{name} ({says.get(name, 'always missing')})" for name in result["drifted"]) or "none"
-    print(f"drift: {'DRIFT' if result['drift'] else 'no drift'} in {rows:,} records; drifted columns: {found}")
+    print(f"drift: {verdict(result)}")
     print(f"drift: {arguments.out / 'drift.html'}")
     return DRIFT if result["drift"] else NO_DRIFT
 

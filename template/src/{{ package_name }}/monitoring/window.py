@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..contract import Contract
+from ..errors import UserError
 from ..records import Parser, Value, ineligible, parser
 from ..serving import prediction_log
 from ..source import read_chunks, sniff_for
@@ -31,10 +32,15 @@ def logged_columns(log: str, most: int) -> dict[str, list[Any]]:
 
 
 def _in_scope(path: Path, contract: Contract) -> Iterator[dict[str, Any]]:
-    """Raw records of a file that the service would not refuse as out of scope."""
+    """Raw records of a file that the service would not refuse as out of scope.
+
+    Raises UserError when the file has none of the features.
+    """
     rules, source = contract.eligibility, contract.source
     parsers = {rule.column: parser(contract.columns[rule.column], source.decimal, source.missing) for rule in rules}
     for chunk in read_chunks(sniff_for(path, contract)):
+        if contract.features.keys().isdisjoint(chunk.columns):
+            raise UserError(f"{path} has none of the contract's features, such as {next(iter(contract.features))!r}")
         for record in chunk.to_dict("records"):
             raw = {str(name): value for name, value in record.items()}
             if ineligible(rules, {name: _typed(parse, raw.get(name)) for name, parse in parsers.items()}) is None:

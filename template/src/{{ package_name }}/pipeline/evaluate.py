@@ -14,7 +14,7 @@ from ..artifacts import BUNDLE, EVALUATION, TEST_SCORES, write_json
 from ..bundle import Bundle
 from ..contract import NUMERIC, Contract, Costs
 from ..settings import load_params
-from ..task import baseline_scores, cost, do_nothing, encode_target
+from ..task import baseline_scores, by_class, cost, do_nothing, encode_target
 from . import command
 from .metric import Judge
 from .split import bound
@@ -30,7 +30,11 @@ def evaluate() -> None:
     contract, params = contracts.load(), load_params()
     bundle, test = Bundle.load(BUNDLE), read_part("test")
     judge, columns, groups = Judge(contract, params, bundle.decision), columns_of(test), members(test, contract)
-    y, train_y = (encode_target(target_of(part, contract), bundle.decision) for part in (test, read_part("train")))
+    targets = {
+        name: encode_target(target_of(part, contract), bundle.decision)
+        for name, part in {"train": read_part("train"), "validation": read_part("validation"), "test": test}.items()
+    }
+    y, train_y = targets["test"], targets["train"]
     scores, dummy = bundle.scores(columns), baseline_scores(train_y, len(y))
     of_dummy = judge.fitted(train_y, baseline_scores(train_y, len(train_y)))  # it decides as well as it can, too
     metrics, gain = intervals(y, scores, judge, dummy, of_dummy, groups)
@@ -45,6 +49,7 @@ def evaluate() -> None:
             "metrics": metrics,
             "baseline": of_dummy.measure(y, dummy),
             "gain_over_baseline": gain,
+            "classes": by_class(targets, scores, bundle.decision),
             "slices": slices(test, y, scores, judge),
             "importance": importance(columns, y, bundle, judge),
             "costs": costs(y, train_y, scores, bundle),

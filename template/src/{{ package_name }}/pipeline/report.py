@@ -5,6 +5,7 @@ means, `task` knows, and what the test part showed, `results` puts into words.
 """
 
 import base64
+import math
 import re
 import shutil
 from collections.abc import Sequence
@@ -38,6 +39,7 @@ STAGES = {
 DOCUMENTS = ("report.html", "model_card.md", "data_dictionary.md")
 TEMPLATES = Path(__file__).with_name("templates")
 MOST_LISTED = 20
+FEW_OF_CLASS = 20  # with 10 of them found, recall may as well be 0.3 as 0.7
 FEW_GROUPS = 30  # from fewer, resampled intervals come out too narrow (Cameron, Gelbach, Miller 2008)
 
 
@@ -47,6 +49,7 @@ def report() -> None:
     facts = {name: read_json(path) for name, path in STAGES.items()}
     evaluation, training = facts["evaluation"], facts["training"]
     shutil.rmtree(REPORT, ignore_errors=True)
+    few = few_of(evaluation["classes"])
     facts |= {
         "contract": contract,
         "manifest": manifest,
@@ -55,11 +58,15 @@ def report() -> None:
         "headline": summary(evaluation["metrics"], evaluation["baseline"], manifest.decision, contract),
         "rule": explain(manifest.decision, contract),
         "slices": slices(contract, evaluation),
-        "limits": limits(contract, evaluation, training["dropped"], facts["split"]["periods"]),
+        "few": few,
+        "limits": limits(contract, evaluation, training["dropped"], facts["split"]["periods"]) + few,
+        "per_1000": per_1000(evaluation["costs"], evaluation["rows"]),
     }
     for document in DOCUMENTS:
         (REPORT / document).write_text(render(document, facts), encoding="utf-8")
     print(f"report: {REPORT / DOCUMENTS[0]}, and {', '.join(DOCUMENTS[1:])} beside it")
+    for sentence in few:
+        print(f"report: {sentence}")
 
 
 def expected(column: Column | Rule) -> str:
@@ -76,6 +83,20 @@ def expected(column: Column | Rule) -> str:
 def listed(names: Sequence[str], separator: str = ", ") -> str:
     more = len(names) - MOST_LISTED
     return separator.join(names[:MOST_LISTED]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def few_of(classes: list[dict[str, Any]]) -> list[str]:
+    """A sentence on the classes that hardly occur in the test part, where there are some."""
+    rare = [f"{row['class']} ({row['rows']['test']})" for row in classes if row["rows"]["test"] < FEW_OF_CLASS]
+    return [f"Too few test records to judge how well these classes are told: {listed(rare)}."] if rare else []
+
+
+def per_1000(costs: dict[str, Any], rows: int) -> dict[str, str]:
+    """What 1,000 records cost without and with the model, and the saving: rounded alike, so that they add up."""
+    digits = 2 - math.floor(math.log10(abs(costs["saving_per_1000"]) or 1))
+    without, model = (round(costs[name] / rows * 1000, digits) for name in ("without_model", "with_model"))
+    found = {"without": without, "model": model, "saving": without - model}
+    return {name: f"{value:,.{max(0, digits)}f}" for name, value in found.items()}
 
 
 def slices(contract: Contract, evaluation: dict[str, Any]) -> list[dict[str, Any]]:
@@ -154,7 +175,7 @@ def render(document: str, facts: dict[str, Any]) -> str:
     )
     environment.filters |= {"number": number, "percent": percent, "expected": expected}
     return environment.get_template(f"{document}.j2").render(
-        facts, dummy=DUMMY, explained=EXPLAINED, higher=HIGHER_IS_BETTER
+        facts, dummy=DUMMY, explained=EXPLAINED, higher=HIGHER_IS_BETTER, few_of_class=FEW_OF_CLASS
     )
 
 

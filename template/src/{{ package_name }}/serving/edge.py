@@ -74,7 +74,7 @@ FAILED = Problem(500, "Internal error", "The service failed; its log says why.")
 def surround(app: FastAPI, environment: Environment, lifecycle: Lifecycle, metrics: Metrics) -> None:
     """Put the layer around an application. Raises KeyringError when keys are required and there is none."""
     app.middleware_stack = edge = Edge(app, environment, lifecycle, metrics)
-    declare(app, edge.needs_key)
+    declare(app, edge.needs_key, edge.exists)
 
 
 class Exchange:
@@ -220,11 +220,14 @@ class Edge:
     def needs_key(self, path: str) -> bool:
         return path.startswith(ADMIN) or (self._keys is not None and not is_open(path))
 
+    def exists(self, path: str) -> bool:
+        return bool(self._admin) or not path.startswith(ADMIN)
+
     def _refusal(self, path: str, headers: dict[bytes, bytes], state: dict[str, Any]) -> Problem | None:
         """Why a request does not get in, by its path and its key; whose key it is, is noted in `state`."""
         keys = self._keys
         if path.startswith(ADMIN):
-            if not self._admin:
+            if not self.exists(path):
                 return NO_ADMIN
             keys = self._admin
         elif keys is None or is_open(path):

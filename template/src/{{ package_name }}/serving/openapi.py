@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field, create_model
 from pydantic.json_schema import models_json_schema
 
@@ -80,8 +81,15 @@ def _body(content: Mapping[str, Any]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-def declare(app: FastAPI, needs_key: Callable[[str], bool]) -> None:
-    """Add to the OpenAPI document what a problem looks like, how a key is sent, and which paths need one."""
+def declare(app: FastAPI, needs_key: Callable[[str], bool], exists: Callable[[str], bool]) -> None:
+    """Add to the OpenAPI document what a problem looks like, how a key is sent, and which paths need one.
+
+    A route is summed up by the first line of its documentation. Paths that do not exist at the moment are left out.
+    """
+    for route in app.routes:
+        if isinstance(route, APIRoute):
+            said, _, route.description = route.description.partition("\n")
+            route.summary = said.rstrip(".")
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -94,6 +102,7 @@ def declare(app: FastAPI, needs_key: Callable[[str], bool]) -> None:
                 for operation in operations.values() if needs_key(path) else ():
                     operation["security"] = [{name: []} for name in SCHEMES]
                     operation["responses"] |= {str(status): answer for status, answer in responses(401).items()}
-        return app.openapi_schema or {}
+        document = app.openapi_schema or {}
+        return document | {"paths": {path: found for path, found in document["paths"].items() if exists(path)}}
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -67,8 +67,8 @@ class Problem(Exception):
         super().__init__(detail)
         self.title = title
         document = ProblemDocument(title=title, status=status, detail=detail, errors=list(errors))
-        # ASCII escapes, because a refused value that is quoted here may not be encodable
-        content = json.dumps(document.model_dump(), ensure_ascii=True)
+        # a refused value that is quoted here may hold what no encoding has, half a surrogate pair: escaped, it is JSON
+        content = json.dumps(document.model_dump(), ensure_ascii=False).encode(errors="backslashreplace")
         self.answer = Response(content, status, headers, MEDIA_TYPE)
 
     def response(self, scope: Scope) -> Response:

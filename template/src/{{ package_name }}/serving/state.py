@@ -23,17 +23,17 @@ def _add_health(app: FastAPI, lifecycle: Lifecycle, service: Service) -> None:
     models, log = service.models, service.log
 
     @app.get("/v2/health/live", tags=["inference v2"])
-    @app.get("/health/startup", tags=["state"])
+    @app.get("/health/startup", tags=["state"], description="Startup probe: answers once the bundle has proved itself.")
     @app.get("/health/live", tags=["state"])
     async def live() -> dict[str, Any]:
-        """Answers as long as the process does: restart it when this fails."""
+        """Liveness probe: answers as long as the process does; restart it when this fails."""
         return {"status": "ok", "live": True}
 
     @app.get("/v2/health/ready", tags=["inference v2"], responses=responses(503))
     @app.get("/health", tags=["state"], responses=responses(503))
     @app.get("/health/ready", tags=["state"], responses=responses(503))
     async def ready() -> dict[str, Any]:
-        """Whether requests should be sent here: 503 while the service ends, or cannot do its work."""
+        """Readiness probe: 503 while the service ends, or cannot do its work."""
         lifecycle.check(log)
         counts = {"log_rows_dropped": log.dropped, "log_writable": log.writable}
         return {"status": "ok", "ready": True, "models": models.versions} | counts
@@ -58,7 +58,7 @@ def _add_metadata(app: FastAPI, service: Service) -> None:
             "contract_digest": manifest.contract_digest,
             "lineage": manifest.lineage,
             "providers": served.bundle.session.get_providers(),
-            "decision": manifest.decision.model_dump(),
+            "decision": manifest.decision.told(),
             "problem": served.contract.problem.model_dump(),
             "input_schema": record_schema(served.contract, served.examples),
             "output_schema": answer_model(served.ids).model_json_schema(),

@@ -4,7 +4,7 @@
 probabilities, shape (records, classes).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -49,6 +49,10 @@ class Decision(BaseModel):
     def outputs(self) -> int:
         """How many scores a record has."""
         return len(self.classes)
+
+    def told(self) -> dict[str, Any]:
+        """What clients are told of it: the likeliest of several classes needs no threshold."""
+        return self.model_dump(exclude={"threshold"} if self.kind == "multiclass" else None)
 
     def choose(self, scores: np.ndarray) -> np.ndarray:
         """Probabilities (n, classes) -> class numbers (n,)."""
@@ -206,6 +210,27 @@ def _counts(y: np.ndarray, chosen: np.ndarray, binary: bool) -> tuple[np.ndarray
     hits, predicted, actual = (np.bincount(found, minlength=size) for found in (y[y == chosen], chosen, y))
     counted = np.arange(size) == 1 if binary else predicted + actual > 0
     return hits[counted], predicted[counted], actual[counted]
+
+
+def by_class(parts: Mapping[str, np.ndarray], scores: np.ndarray, decision: Decision) -> list[dict[str, Any]]:
+    """Of each class the records in every part, and precision and recall on the test part, None where undefined.
+
+    Args:
+        parts: class numbers of each part.
+        scores: probabilities of the test part (n, classes).
+    """
+    y, chosen, size = parts["test"], decision.choose(scores), len(decision.classes)
+    rows = {name: np.bincount(part, minlength=size).tolist() for name, part in parts.items()}
+    hits, claimed = (np.bincount(found, minlength=size).tolist() for found in (y[y == chosen], chosen))
+    return [
+        {
+            "class": label,
+            "rows": {name: counts[number] for name, counts in rows.items()},
+            "precision": hits[number] / claimed[number] if claimed[number] else None,
+            "recall": hits[number] / rows["test"][number] if rows["test"][number] else None,
+        }
+        for number, label in enumerate(decision.classes)
+    ]
 
 
 def _precision_at(y: np.ndarray, positive: np.ndarray, top: float) -> float:

@@ -3,7 +3,7 @@
 `Decision` is part of the bundle. Scores are predicted values, shape (records, 1).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -40,6 +40,10 @@ class Decision(BaseModel):
     def outputs(self) -> int:
         """How many scores a record has."""
         return 1
+
+    def told(self) -> dict[str, Any]:
+        """What clients are told of it."""
+        return self.model_dump()
 
     def choose(self, scores: np.ndarray) -> np.ndarray:
         """Predicted values (n, 1) -> (n,)."""
@@ -126,6 +130,11 @@ def measure(
     if (y != 0).all():
         found["mape"] = float(np.abs(error / y).mean())
     return {name: value for name, value in found.items() if only in ("", name)}
+
+
+def by_class(parts: Mapping[str, np.ndarray], scores: np.ndarray, decision: Decision) -> list[dict[str, Any]]:
+    """How well each class is told: a number has none."""
+    return []
 
 
 def cost(y: np.ndarray, chosen: np.ndarray, decision: Decision, costs: Costs) -> float:
