@@ -7,6 +7,7 @@ import gzip
 import importlib
 import json
 import random
+import re
 import shutil
 import sqlite3
 import sys
@@ -160,9 +161,21 @@ COLUMNS: dict[str, tuple[Callable[[int], Any], str, str]] = {
     "percentages": (lambda i: f"{i % 40}%", "category", "remove '%' from the data, then type: number"),
     "percentages apart": (lambda i: f"{i % 40},2 %", "category", "remove '%'"),
     "weights": (lambda i: f"{i % 40}.5kg", "category", "remove 'kg'"),
+    "euros": (lambda i: "k.A." if i % 30 == 7 else f"{i * 97 + 11}.39 €", "ignored", "remove '€' from the data, then"),
+    "two units": (lambda i: [f"EUR {i}.5", f"{i * 3} €", f"{i * 7}"][i % 3], "ignored", "remove 'EUR' and '€' from"),
+    "house numbers": (lambda i: f"{i % 40}{'abcd'[i % 4]}", "category", ""),
+    "nearly numbers": (lambda i: "k.A." if i % 30 == 7 else i * 31 + 0.5, "ignored", "or list them in source.missing"),
+    "PLZ": (lambda i: f"{i * 7919 % 90_000 + 1_000:05}", "category", "a postal code: type: category"),
+    "words for nothing": (lambda i: ["k.A.", "-", "NA", "ja", "nein"][i % 5], "category", "'-', 'NA', 'k.A.' may mean"),
+    "many dates": (
+        lambda i: [f"{i % 28 + 1}.03.2024", f"2023-05-{i % 28 + 1:02}", f"{i % 28 + 1}/7/21", "1.4.2020"][i % 4],
+        "ignored",
+        "dates in several ways (%d.%m.%Y, ISO 8601, %d/%m/%y): write all in one way",
+    ),
+    "many versions": (lambda i: f"{i % 7}.{i % 28}.{i % 12}", "category", ""),
     "ja": (lambda i: ["ja", "Nein", "nein"][i % 3], "category", "yes and no"),
     "two cases": (lambda i: ["Nord", "nord", "süd"][i % 3], "category", "'Nord' and 'nord' differ only in case"),
-    "some words": (lambda i: "lots" if i == 7 else i * 7 % 45, "category", "correct them, then type: number"),
+    "some words": (lambda i: "lots" if i == 7 else i * 7 % 45, "category", "source.missing, then type: number"),
     "repeated numbers": (lambda i: i % 40, "integer", ""),
     "fractions": (lambda i: i + 0.5, "number", ""),
     "whole with point": (lambda i: f"{i % 40}.0", "number", ""),
@@ -465,6 +478,57 @@ def test_repeated_records_are_counted_and_do_not_hide_an_id(
     assert "40 repeated" in capsys.readouterr().out
 
 
+def test_the_id_of_what_comes_again_and_again_may_be_a_group(
+    classification_package: Package, capsys: pytest.CaptureFixture[str]
+) -> None:
+    classification_package.infer(put("data.csv", as_text(table(rows=400, **{"meter id": lambda i: f"Z{i % 40}"}))), "y")
+    assert column(classification_package, "meter id").type == "category"
+    assert "names what has several records: role: group" in capsys.readouterr().out
+
+
+def test_classes_that_may_mean_nothing_are_pointed_out(
+    classification_package: Package, capsys: pytest.CaptureFixture[str]
+) -> None:
+    classes = ["high", "k.A.", "low", "-"]
+    classification_package.infer(put("data.csv", as_text(table(z=lambda i: classes[i % 4]))), "z")
+    assert "'-', 'k.A.' may mean a missing value" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("gaps", "nullable"), [(4, False), (30, True)])
+def test_an_only_feature_with_gaps_is_asked_for_where_few_lack_it(
+    classification_package: Package, gaps: int, nullable: bool
+) -> None:
+    columns = table(key=lambda i: f"k{i}") | {"size": [None if i < gaps else i * 37 % 1_009 + 0.5 for i in range(ROWS)]}
+    classification_package.infer(put("data.csv", as_text(columns)), "y")
+    assert column(classification_package, "size").nullable == nullable
+    draft = Path("contract.yaml").read_text()
+    assert re.search(
+        r"# the only feature, [\d.]+% missing: with nullable: true, an empty request gets an answer", draft
+    )
+    assert ("take nullable out, and the records without" in draft) == nullable
+    other = columns | {"more": [i % 7 for i in range(ROWS)]}
+    classification_package.infer(put("data.csv", as_text(other)), "y")
+    assert column(classification_package, "size").nullable and "only feature" not in Path("contract.yaml").read_text()
+
+
+def test_a_decimal_comma_is_blamed_for_a_point_in_a_number_only(classification_package: Package) -> None:
+    parse = classification_package.records.parser(classification_package.contract.Column(type="number"), ",")
+    for text in ("1.5", "1,234.50", "-2.5e3"):
+        with pytest.raises(ValueError, match="is not a number: the decimal sign is a comma here"):
+            parse(text)
+    for text in ("k.A.", "11.405,39 €", "v1.5"):
+        with pytest.raises(ValueError, match="is not a number$"):
+            parse(text)
+
+
+def test_every_contract_that_a_draft_replaces_is_kept(classification_package: Package) -> None:
+    data = put("data.csv", as_text(table(z=lambda i: "ab"[i % 2])))
+    put("contract.yaml", "mine")
+    assert classification_package.infer(data, "y") == classification_package.infer(data, "z") == 0
+    assert Path("contract.yaml.1.bak").read_text() == "mine"
+    assert "name: y" in Path("contract.yaml.2.bak").read_text() and "name: z" in Path("contract.yaml").read_text()
+
+
 def test_a_rare_class_and_records_without_a_target_are_said(
     classification_package: Package, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -485,7 +549,7 @@ def test_a_file_from_elsewhere_is_copied_and_never_overwrites(
     assert classification_package.infer(file, "y") == 0
     assert classification_package.contract.load().source.path == Path("data/raw/mine.csv")
     assert classification_package.infer(file, "y") == 0
-    assert "kept as contract.yaml.bak" in capsys.readouterr().out
+    assert "kept as contract.yaml.1.bak" in capsys.readouterr().out
     put("../mine.csv", as_text(table(rows=90)))
     assert classification_package.infer(file, "y") == 1
     assert "data/raw/mine.csv is there already and differs" in capsys.readouterr().err

@@ -89,11 +89,14 @@ def test_intervals_are_those_of_rows_where_groups_mean_nothing(code: Module) -> 
 
 
 def test_the_rows_of_a_group_are_found_wherever_they_stand(code: Module) -> None:
-    table = pa.table({"g": ["b", "a", "b", "c", "a"], "y": ["yes"] * 5, "x": [1.0] * 5})
+    table = pa.table({"g": ["b", "a", "b", "c", "a"], "y": ["yes"] * 5, "x": [1.0, 2.0, 3.0, 4.0, 5.0]})
     evaluate, parse = code("pipeline.evaluate"), code("contract").parse
     found = evaluate.members(table, parse(content(g=GROUP), "made"))
     assert sorted(map(list, found)) == [[0, 2], [1, 4], [3]]
-    assert evaluate.members(table, parse(content(g=GROUP | {"role": "sensitive"}), "made")) == []
+    ungrouped = parse(content(g=GROUP | {"role": "sensitive"}), "made")
+    assert evaluate.members(table, ungrouped) == []
+    copied = table.set_column(2, "x", pa.array([1.0, 2.0, 1.0, 4.0, 5.0]))  # copies are alike, too
+    assert sorted(map(list, evaluate.members(copied, ungrouped))) == [[0, 2], [1], [3], [4]]
 
 
 def visits(groups: int = 200, rows: int = 3_000) -> pa.Table:
@@ -133,10 +136,139 @@ def test_groups_that_are_always_there_leave_nothing_to_test_on(code: Module) -> 
     """Then nobody can tell how new groups would fare, and the message says what to do."""
     table, split, error = visits(groups=2), code("pipeline.split"), code("pipeline").PipelineError
     contract = code("contract").parse(content(g=GROUP, t=TIME), "made")
-    with pytest.raises(error, match="validation and test part is empty.*new.*groups"):
+    with pytest.raises(
+        error, match="validation and test part is empty: .* 'g' .* leave out role: group .* or role: time"
+    ):
         split.refuse_overlap(table, split.divide(table, contract, seed=0), contract)
     with pytest.raises(error, match="'g': no group is new in a later fold: .*role: group"):
         list(split.folds(table, contract, split.labels_of(table, contract), 3, seed=0))
+
+
+def test_a_model_of_random_labels_is_no_better_for_copies_of_its_records(
+    code: Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each record stands there three times, under a number of its own: whoever has seen one knows the others."""
+    monkeypatch.chdir(tmp_path)
+    generator = np.random.default_rng(0)
+    once = {"x": generator.normal(size=500), "y": generator.choice(["no", "yes"], 500)}
+    order = generator.permutation(np.repeat(np.arange(500), 3))
+    table = pa.table({"nr": np.arange(1_500)} | {name: values[order] for name, values in once.items()})
+    code("pipeline.table").write(table, Path("made.parquet"))
+    Path("contract.yaml").write_text(yaml.safe_dump(content(nr={"type": "id"})))
+    forest = {"n_estimators": 20, "max_depth": 30, "min_samples_leaf": 1}
+    Path("params.yaml").write_text(yaml.safe_dump({"model": {"candidates": {"forest": forest}}, "tune": {"folds": 3}}))
+    for stage in ("ingest", "split", "tune", "train", "evaluate"):
+        getattr(code(f"pipeline.{stage}"), stage)()
+    score = artifact("evaluation")["metrics"]["roc_auc"]
+    assert 0.35 < score["value"] < 0.65 and score["low"] < 0.5 < score["high"]
+    assert 0.35 < artifact("tuning")["candidates"]["forest"]["score"] < 0.65  # the folds of the search tear none apart
+    notices = artifact("split")["notices"]
+    assert notices == ["1,000 records repeat the features of another; equal ones are in one part"]
+    assert f"split: note: {notices[0]}" in capsys.readouterr().out
+
+
+def test_own_markers_of_missing_values_are_missing_to_everybody(
+    code: Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("made.csv").write_text("x,c,y\n1.5,k.A.,yes\n-999,red,no\nk.A.,blue,k.A.\n2,green,no\n")
+    columns = {"x": {"type": "number", "nullable": True}, "c": {"type": "category", "nullable": True}}
+    made = content(**columns) | {"source": {"path": "made.csv", "missing": ["k.A.", -999]}}
+    contract = code("contract").parse(made, "made")
+    _, table = code("pipeline.ingest").read_typed(contract)
+    typed = {"x": [1.5, None, None, 2.0], "c": [None, "red", "blue", "green"], "y": ["yes", "no", None, "no"]}
+    assert table.to_pydict() == typed
+    reader = code("reader").Reader(contract)
+    missing = {"x": None, "c": None}
+    for record in ({"x": -999, "c": "k.A."}, {"x": -999.0, "c": " k.A. "}, {"x": "k.A.", "c": None}, {}):
+        assert reader.one(record) == (missing, [])
+        assert (reader.plain(json.dumps(record).encode()) or missing) == missing
+    assert reader.one({"x": 999, "c": "red"})[0] == {"x": 999.0, "c": "red"}
+    del typed["y"]
+    assert code("monitoring.window").file_columns(Path("made.csv"), contract, most=10) == typed
+
+
+def few_of_a_class(number: int, same: bool = False) -> pa.Table:
+    """So many records of the class -, which may equal each other."""
+    x = np.arange(400.0)
+    x[:number] = 0.0 if same else x[:number]
+    return pa.table({"x": x, "y": (["-"] * number + ["yes", "no"] * 200)[:400]})
+
+
+@pytest.mark.parametrize("stratify", [True, False])
+@pytest.mark.parametrize(("number", "same"), [(1, False), (4, True)])
+def test_a_class_too_rare_to_part_is_named_with_what_helps(
+    code: Module, number: int, same: bool, stratify: bool
+) -> None:
+    split, table = code("pipeline.split"), few_of_a_class(number, same)
+    target = {"name": "y", "kind": "multiclass"}
+    contract = code("contract").parse(content() | {"target": target, "split": {"stratify": stratify}}, "made")
+    with pytest.raises(code("pipeline").PipelineError, match="class '-'") as caught:
+        split.refuse_missing_classes(table, split.divide(table, contract, seed=0), contract)
+    said = str(caught.value)
+    assert ("source.missing" in said) == stratify and ("set split.stratify to true" in said) != stratify
+    found = code("pipeline.validate").rare_classes(table.to_pandas(), contract)
+    assert (len(found), "1 record(s) of class '-': each part" in "".join(found)) == (
+        (1, True) if number == 1 else (0, False)
+    )
+
+
+def test_a_class_too_rare_to_part_stops_before_anything_is_fitted(
+    code: Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code("pipeline.table").write(few_of_a_class(2), Path("data/clean.parquet"))
+    made = content() | {"target": {"name": "y", "kind": "multiclass"}}
+    Path("contract.yaml").write_text(yaml.safe_dump(made))
+    Path("params.yaml").write_text(yaml.safe_dump({"model": {"candidates": {}}}))
+    with pytest.raises(code("pipeline").PipelineError, match="2 record.s. of class '-'"):
+        code("pipeline.validate").validate()
+    assert not recwarn.list
+
+
+def copies(rows: int = 4_000) -> pa.Table:
+    """Texts, pictures and gaps, of which every fourth record is a copy, and the commonest has five percent."""
+    generator = np.random.default_rng(0)
+    source = np.where(np.arange(rows) % 4 == 3, np.arange(rows) - 3, np.arange(rows))
+    source[generator.random(rows) < 0.05] = 0
+    return pa.table(
+        {
+            "x": pa.array([None if i % 7 == 0 else float(i) for i in source]),
+            "s": [f"text {i}" for i in source],
+            "p": pa.array([f"picture {i}".encode() for i in source], pa.large_binary()),
+            "y": np.where(source % 5 == 0, "yes", "no"),
+            "g": [f"g{i % 50}" for i in range(rows)],
+            "t": np.arange(rows, dtype=float),
+        }
+    )
+
+
+def test_equal_records_stay_together_but_for_the_usual_ones(code: Module) -> None:
+    table, split, parse = copies(), code("pipeline.split"), code("contract").parse
+    contract = parse(content(s={"type": "text"}, p={"type": "image"}), "made")
+    texts, parts = np.array(table.column("s").to_pylist()), split.divide(table, contract, seed=0)
+    usual, yes = texts == "text 0", table.column("y").to_numpy() == "yes"
+    assert np.sort(np.concatenate(list(parts.values()))).tolist() == list(range(table.num_rows))
+    for name, share in (("train", 0.7), ("validation", 0.15), ("test", 0.15)):
+        rows = parts[name]
+        assert len(rows) == pytest.approx(share * table.num_rows, rel=0.05)
+        assert yes[rows].mean() == pytest.approx(yes.mean(), abs=0.02)
+        assert usual[rows].mean() == pytest.approx(usual.mean(), abs=0.02)
+        assert set(texts[rows]) & set(texts[~np.isin(np.arange(len(texts)), rows)]) == {"text 0"}
+    [said] = split.repeats(split.equal_records(table, contract), parts)
+    assert f"{int(usual[parts['test']].sum())} of {len(parts['test'])} in the test part equal one" in said
+
+
+@pytest.mark.parametrize("role", [{"g": GROUP}, {"t": TIME}, {"t": TIME | {"role": ["time", "feature"]}}])
+def test_copies_in_another_group_or_at_another_time_are_counted(code: Module, role: dict[str, Any]) -> None:
+    table, split = copies(), code("pipeline.split")
+    contract = code("contract").parse(content(s={"type": "text"}, **role), "made")
+    parts = split.divide(table, contract, seed=0)
+    texts, later = np.array(table.column("s").to_pylist()), parts["validation"]
+    known = np.isin(texts[later], texts[parts["train"]]).sum()
+    [said] = split.repeats(split.equal_records(table, contract), parts)
+    assert known and f"{known} of {len(later)} in the validation part equal one of an earlier part" in said
+    assert "if these are copies, the score is too good" in said
 
 
 def rare(rows: int, seed: int) -> pa.Table:

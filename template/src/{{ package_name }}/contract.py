@@ -85,6 +85,7 @@ class Source(Section):
     delimiter: str = Field(",", min_length=1, max_length=1)
     decimal: Literal[".", ","] = "."
     encoding: str = "utf-8"
+    missing: tuple[Label, ...] = Field((), description="values that count as missing in every column, beside the usual")
     files: tuple[str, ...] = Field((), description="columns that name files, relative to the folder of `path`")
     url: str = Field("", description="SQLAlchemy URL; ${NAME} is taken from the environment")
     query: str = Field("", description="table name or SELECT statement")

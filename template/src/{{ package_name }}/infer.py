@@ -12,13 +12,14 @@ import shutil
 import sys
 import warnings
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from . import contract
-from .contract import ContractError, Source
+from .contract import ContractError, Quality, Source
 from .draft import Draft, render
 from .errors import UserError
 from .modality import FEATURE_TYPES, PARSERS
@@ -53,8 +54,11 @@ def infer(source: Source, target: str) -> Draft:
     records = sample[~repeats] if repeats.mean() < 0.5 else sample
     predicted, section = _target(target, records[target].tolist(), source.decimal)
     others = {name: _other(name, records[name].tolist(), source) for name in names if name != target}
-    if all(other.spec["type"] in ("id", "ignored") or "role" in other.spec for other in others.values()):
+    features = [o for o in others.values() if o.spec["type"] not in ("id", "ignored") and "role" not in o.spec]
+    if not features:
         raise ContractError(f"{source.path}: no column but {target!r} can be a feature; add columns to the data")
+    if len(features) == 1:
+        _require(features[0])
     findings = [others.get(name, predicted) for name in names]
     draft = Draft(source, section, findings, len(records), int(repeats.sum()))
     _note_near_copies(draft, predicted)
@@ -72,6 +76,19 @@ def _other(name: str, raw: list[Any], source: Source) -> Finding:
     if kind not in ("id", "ignored", *FEATURE_TYPES) and "role" not in finding.spec:
         _set_aside(finding)
     return finding
+
+
+def _require(only: Finding) -> None:
+    """A record without its only feature says nothing: a request must have it, where the data nearly always do."""
+    if only.spec.get("nullable"):
+        note = (
+            f"the only feature, {percent(only.missing)} missing: with nullable: true, an empty request gets an answer"
+        )
+        if 1 - only.missing >= Quality().completeness:
+            del only.spec["nullable"]
+        else:
+            note += "; if it must not, take nullable out, and the records without from the data"
+        only.notes.append(note)
 
 
 def _set_aside(finding: Finding) -> None:
@@ -170,9 +187,10 @@ def _copy(file: Path, kept: Path) -> None:
 
 
 def write(draft: Draft, out: Path) -> None:
-    """Put the draft in the contract's place; what was there is kept as `.bak`."""
+    """Put the draft in the contract's place; what was there is kept under a number of its own."""
     if out.exists():
-        out.replace(backup := out.with_name(f"{out.name}.bak"))
+        names = (out.with_name(f"{out.name}.{number}.bak") for number in count(1))
+        out.replace(backup := next(name for name in names if not name.exists()))
         print(f"{out} was there already: kept as {backup}")
     out.write_text(render(draft), encoding="utf-8")
 

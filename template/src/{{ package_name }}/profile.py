@@ -18,6 +18,7 @@ from .wording import percent
 LEVELS = 30  # a category with more is described by its data, not by a list
 TELLING_ROWS = 20  # with fewer records, values that all differ say nothing
 TELLING_VALUES = 1_000  # so many show whether a text is a misspelt number
+TELLING_DATES = 200  # and so many how dates are written
 EMAIL_OR_PHONE = re.compile(
     r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}|(?=(\D*\d){7,15}\D*$)([+(]|0\d+[ /-])[\d\s()./-]+|\d{3}[-. ]\d{3}[-. ]\d{4}"
 )
@@ -27,7 +28,11 @@ DAYS = ("%d.%m.%Y", "%d.%m.%y", "%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", 
 TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 FORMATS = [day + time for day in DAYS for time in TIMES]
 YES_AND_NO = [{"ja", "nein"}, {"oui", "non"}, {"si", "no"}, {"sí", "no"}, {"sì", "no"}, {"sim", "não"}, {"tak", "nie"}]
-WITH_UNIT = re.compile(r"([€$£¥]?)\s*[-+]?\d[\d.,]*\s*([%‰°€$£¥]|°?[^\W\d_]{1,3}|)")
+WITH_UNIT = re.compile(r"([€$£¥]|[A-Z]{3}(?=\s)|)\s*[-+]?\d[\d.,]*\s*([%‰°€$£¥]|°?[^\W\d_]{1,3}|)")
+MOST = 0.9  # so large a share of the values tells what a column is meant to hold
+SAY_MISSING = MISSING | {"k.a.", "k. a.", "keine angabe", "n.a.", "unknown", "unbekannt", "missing", "#n/a", "."}
+DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{2,4}(\D.*)?")
+POSTAL_CODE = re.compile(r"(?i)(^|[\W_])(plz|postleitzahl|post(al)?[ _]?code|zip)")
 OTHER_WAY_ROUND = str.maketrans("dm", "md")
 
 
@@ -48,6 +53,10 @@ class Finding:
     def missing(self) -> float:
         """Share of records without a value."""
         return 1 - len(self.present) / len(self.values)
+
+    @property
+    def nearly_numbers(self) -> bool:
+        return any(note.startswith("numbers ") for note in self.notes)
 
     def ignore(self, note: str) -> None:
         self.spec = {"type": "ignored"}
@@ -102,6 +111,7 @@ def examine(name: str, raw: list[Any], decimal: str) -> Finding:
         _note_gaps(finding, raw)
         _judge(finding)
         _note_spellings(finding)
+        note_markers(finding)
     describe(finding)
     return finding
 
@@ -120,14 +130,37 @@ def _type(values: list[Any], decimal: str) -> tuple[dict[str, Any], list[str]]:
     """The narrowest type that reads every value, and what is doubtful about it."""
     if not values:
         return {"type": "ignored"}, ["is empty"]
-    if sum(bool(EMAIL_OR_PHONE.fullmatch(str(value).strip())) for value in values) >= 0.9 * len(values):
+    if sum(bool(EMAIL_OR_PHONE.fullmatch(str(value).strip())) for value in values) >= MOST * len(values):
         return {"type": "category", "role": "pii"}, ["looks like e-mail addresses or phone numbers"]
     spec = next(fitting(values, decimal, ("boolean", "datetime", *NUMERIC)), {"type": "category"})
     other = spec.get("format", "").translate(OTHER_WAY_ROUND)
     if other != spec.get("format", "") and other in FORMATS and reads(values, spec | {"format": other}, decimal):
         formats = f"{spec['format']} or {other}"
         return {"type": "ignored"}, [f"day and month cannot be told apart: type: datetime, format: {formats}"]
+    if spec["type"] == "category" and (ways := date_formats(values)):
+        one_way = "write all in one way in the data, then type: datetime and its `format`"
+        return {"type": "ignored"}, [f"dates in several ways ({', '.join(ways)}): {one_way}"]
     return spec, list(_doubts(spec["type"], values, decimal))
+
+
+def date_formats(values: list[Any]) -> list[str]:
+    """The formats, the commonest first, by which most texts are dates; none where these are no dates."""
+    some = [str(value).strip() for value in values[:TELLING_DATES]]
+    rest, found = list(filter(DATE.fullmatch, some)), list[str]()
+    if len(rest) < MOST * len(some):
+        return []
+    while len(rest) > (1 - MOST) * len(some):
+        unread = {form: [t for t in rest if not reads([t], _date(form), ".")] for form in ("", *FORMATS)}
+        best = min(unread, key=lambda form: len(unread[form]))
+        if len(unread[best]) == len(rest):
+            return []
+        rest = unread[best]
+        found.append(best or "ISO 8601")
+    return found
+
+
+def _date(form: str) -> dict[str, Any]:
+    return {"type": "datetime", "format": form}
 
 
 def _doubts(kind: str, values: list[Any], decimal: str) -> Iterator[str]:
@@ -144,13 +177,22 @@ def _doubts(kind: str, values: list[Any], decimal: str) -> Iterator[str]:
 def _doubts_of_texts(texts: list[str], decimal: str) -> Iterator[str]:
     some = texts[:TELLING_VALUES]
     odd = [text for text in some if not reads([text], {"type": "number"}, decimal)]
-    if 0 < len(odd) <= 0.2 * len(some):
-        yield f"numbers but for values such as {shown(odd[0])}: correct them, then type: number"
-    units = {"".join(found.groups()) if (found := WITH_UNIT.fullmatch(text)) else "" for text in some}
-    if len(units) == 1 and (unit := units.pop()):
-        yield f"numbers with a unit ({shown(texts[0])}): remove {shown(unit)} from the data, then type: number"
+    if units := units_of(some):
+        example = shown(next(text for text in some if any(unit in text for unit in units)))
+        them = " and ".join(map(shown, units))
+        yield f"numbers with a unit ({example}): remove {them} from the data, then type: number"
+    elif 0 < len(odd) <= 0.2 * len(some):
+        them = "correct them, or list them in source.missing"
+        yield f"numbers but for values such as {shown(odd[0])}: {them}, then type: number"
     if {text.casefold() for text in texts} in YES_AND_NO:
         yield "yes and no: good as two levels; type: boolean would need true and false in the data"
+
+
+def units_of(texts: Sequence[str]) -> list[str]:
+    """The one or two units with which most texts are numbers; none where these are no such numbers."""
+    matches = [found for text in texts if (found := WITH_UNIT.fullmatch(text))]
+    units = sorted({unit for found in matches for unit in found.groups() if unit})
+    return units if len(units) <= 2 and len(matches) >= MOST * len(texts) else []
 
 
 def is_prose(texts: Collection[str]) -> bool:
@@ -176,6 +218,13 @@ def _note_spellings(finding: Finding) -> None:
         finding.notes.append(f"{pair} differ only in case: if they are one level, write it one way in the data")
 
 
+def note_markers(finding: Finding) -> None:
+    """Levels that are words for no value: a category takes them as they are."""
+    levels = sorted(set(finding.present)) if finding.spec["type"] == "category" and not finding.nearly_numbers else []
+    if words := [shown(level) for level in levels if level.casefold() in SAY_MISSING]:
+        finding.notes.append(f"{', '.join(words)} may mean a missing value: list it in source.missing then")
+
+
 def _judge(finding: Finding) -> None:
     """Columns that are no plain feature: constants, identifiers and free text."""
     present, kind = finding.present, finding.spec["type"]
@@ -185,12 +234,16 @@ def _judge(finding: Finding) -> None:
         finding.ignore(f"is always {shown(present[0])}{' or missing' if finding.missing else ''}")
     elif finding.spec.get("role") == "pii" or kind not in ("integer", "category"):
         return
+    elif POSTAL_CODE.search(finding.name):
+        finding.notes.append("a postal code: type: category; its first digits in a column of their own may tell more")
     elif named_id and share > 0.2:
         finding.spec["type"] = "id"
         if share < 1:
             finding.notes.append("repeats: role: group keeps the records of one value in one part of the split")
     elif named_id and kind == "integer":
         finding.notes.append("looks like a code: type: category if its size means nothing")
+    elif named_id and len(set(present)) > LEVELS:
+        finding.notes.append("names what has several records: role: group, if the model will meet new ones")
     elif share > 0.5 and len(present) >= TELLING_ROWS:
         _judge_differing(finding, share)
 
@@ -198,7 +251,9 @@ def _judge(finding: Finding) -> None:
 def _judge_differing(finding: Finding, share: float) -> None:
     """Whole numbers or texts of which most differ; `share` is that of the distinct ones."""
     present = finding.present
-    if finding.spec["type"] == "integer":
+    if finding.nearly_numbers:
+        finding.ignore("until then it is ignored")
+    elif finding.spec["type"] == "integer":
         if share == 1 and not finding.missing and max(present) - min(present) < 2 * len(present):
             finding.spec["type"] = "id"
         elif share == 1:

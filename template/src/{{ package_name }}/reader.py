@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic_core import CoreSchema, SchemaValidator, ValidationError
 from pydantic_core import core_schema as core
 
-from .contract import NUMERIC, Column, Contract, Policy
+from .contract import NUMERIC, Column, Contract, Policy, Source
 from .records import Value, check_features, ineligible, outside, parser
 
 Kind = Literal["unknown_field", "missing", "invalid", "outside", "out_of_scope"]
@@ -42,12 +42,13 @@ class Finding(NamedTuple):
 class Field:
     """How one column of a contract is read."""
 
-    def __init__(self, name: str, column: Column, decimal: str) -> None:
+    def __init__(self, name: str, column: Column, source: Source) -> None:
         self.name, self.column = name, column
-        self.parse = parser(column, decimal)
+        self.parse = parser(column, source.decimal, source.missing)
         self.optional = column.nullable or not column.is_feature
         self.absent = None if self.optional else ABSENT
-        self.plain = _plain(self)
+        # with markers of one's own, a plain value may be missing
+        self.plain = core.no_info_plain_validator_function(self.faultless) if source.missing else _plain(self)
         self._one, self._all = SchemaValidator(self.plain), SchemaValidator(core.list_schema(self.plain))
 
     def read(self, raw: Any, row: int, findings: list[Finding]) -> Value:
@@ -96,7 +97,7 @@ class Reader:
 
     def __init__(self, contract: Contract) -> None:
         check_features(contract)
-        self.fields = [Field(name, column, contract.source.decimal) for name, column in contract.inputs.items()]
+        self.fields = [Field(name, column, contract.source) for name, column in contract.inputs.items()]
         self.rules = contract.eligibility
         self.known = frozenset(contract.columns)  # the outcome may be there; it is not used
         self.refuses_unknown = contract.requests.unknown_fields == "refuse"

@@ -9,7 +9,7 @@ import hashlib
 import math
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -33,8 +33,14 @@ GROUPED = {
 }
 
 
-def parser(column: Column, decimal: str = ".") -> Parser:
-    """The function that turns one raw value of a column into a typed one; it raises ValueError saying why not."""
+def parser(column: Column, decimal: str = ".", missing: Collection[str] = ()) -> Parser:
+    """The function that turns one raw value of a column into a typed one; it raises ValueError saying why not.
+
+    What is written as one of `missing` is missing, beside what is for every column of that type.
+    """
+    if missing:
+        parse = parser(column, decimal)
+        return lambda value: None if isinstance(value, (str, int, float)) and _text(value) in missing else parse(value)
     if column.type in NUMERIC:
         return lambda value: _number(value, decimal, whole=column.type == "integer")
     if column.type == "boolean":
@@ -85,7 +91,7 @@ def _from_text(value: str, decimal: str) -> float:
     text = value.strip()
     if grouped := GROUPED[decimal].fullmatch(text):
         text = text.replace(grouped[1], "")
-    elif decimal == "," and "." in text:
+    elif decimal == "," and "." in text and re.fullmatch(r"[-+\d.,eE]+", text):
         raise ValueError(f"{value!r} is not a number: the decimal sign is a comma here")
     try:
         if "_" in text:  # Python reads 1_2 as 12, in data it is a code

@@ -19,7 +19,8 @@ def file_columns(path: Path, contract: Contract, most: int) -> dict[str, list[Va
     """Typed features of records in the contract's scope, at most so many, drawn at random."""
     records = list(islice(_in_scope(path, contract), DRAWN_FROM * most))
     rows = sorted(random.Random(0).sample(range(len(records)), min(len(records), most)))
-    parsers = {name: parser(column, contract.source.decimal) for name, column in contract.features.items()}
+    decimal, missing = contract.source.decimal, contract.source.missing
+    parsers = {name: parser(column, decimal, missing) for name, column in contract.features.items()}
     return {name: [_typed(parse, records[row].get(name)) for row in rows] for name, parse in parsers.items()}
 
 
@@ -35,8 +36,8 @@ def _in_scope(path: Path, contract: Contract) -> Iterator[dict[str, Any]]:
 
     Raises UserError when the file has none of the features.
     """
-    rules = contract.eligibility
-    parsers = {rule.column: parser(contract.columns[rule.column], contract.source.decimal) for rule in rules}
+    rules, source = contract.eligibility, contract.source
+    parsers = {rule.column: parser(contract.columns[rule.column], source.decimal, source.missing) for rule in rules}
     for chunk in read_chunks(sniff_for(path, contract)):
         if contract.features.keys().isdisjoint(chunk.columns):
             raise UserError(f"{path} has none of the contract's features, such as {next(iter(contract.features))!r}")

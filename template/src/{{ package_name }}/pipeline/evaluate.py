@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from tqdm import tqdm
 
@@ -16,6 +17,7 @@ from ..settings import load_params
 from ..task import baseline_scores, by_class, cost, do_nothing, encode_target
 from . import command
 from .metric import Judge
+from .split import bound
 from .table import columns_of, read_part, record_of, target_of
 
 LATENCY_RECORDS = 200
@@ -43,7 +45,7 @@ def evaluate() -> None:
         {
             "metric": judge.metric,
             "rows": len(y),
-            "groups": len(groups),
+            "groups": len(groups) if contract.only("group") else 0,
             "metrics": metrics,
             "baseline": of_dummy.measure(y, dummy),
             "gain_over_baseline": gain,
@@ -59,11 +61,10 @@ def evaluate() -> None:
 
 
 def members(test: pa.Table, contract: Contract) -> list[np.ndarray]:
-    """The rows of each group of the test part; empty when the contract names no group column."""
-    if not (group := contract.only("group")):
-        return []
-    values = test.column(group).to_pandas()
-    return list(values.groupby(values).indices.values())
+    """Rows of the test part that are alike: of one group, or else equal records; empty when each stands alone."""
+    group = contract.only("group")
+    kin: Any = test.column(group).to_pandas() if group else pd.Series(bound(test, contract))
+    return list(kin.groupby(kin).indices.values()) if group or not kin.is_unique else []
 
 
 def intervals(

@@ -17,6 +17,7 @@ from . import PipelineError, command
 from .table import arrow_type, write
 
 EXAMPLES = 3
+OWN_MARKERS = "  If one of them stands for a missing value, list it in source.missing."
 
 
 def ingest() -> None:
@@ -39,7 +40,8 @@ def ingest() -> None:
 def read_typed(contract: Contract) -> tuple[int, pa.Table]:
     """Number of raw rows, and the typed table. Every column that does not fit is named at once."""
     schema = pa.schema([(name, arrow_type(column)) for name, column in contract.columns.items()])
-    parsers = {name: parser(column, contract.source.decimal) for name, column in contract.columns.items()}
+    decimal, missing = contract.source.decimal, contract.source.missing
+    parsers = {name: parser(column, decimal, missing) for name, column in contract.columns.items()}
     failures: dict[str, list[str]] = {name: [] for name in parsers}
     batches, rows = [], 0
     for chunk in tqdm(read_chunks(contract.source), desc="ingest", unit=" chunk", leave=False):
@@ -48,7 +50,7 @@ def read_typed(contract: Contract) -> tuple[int, pa.Table]:
         batches.append(pa.table(typed, schema=schema))
         rows += len(chunk)
     if found := describe(failures):
-        raise PipelineError(f"{contract.source.path}: values that do not fit the contract:\n{found}")
+        raise PipelineError(f"{contract.source.path}: values that do not fit the contract:\n{found}\n{OWN_MARKERS}")
     return rows, pa.concat_tables(batches)
 
 

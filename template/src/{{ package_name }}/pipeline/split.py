@@ -1,4 +1,7 @@
-"""Stage 3: train, validation and test parts: by time or by group when the contract names one, else at random."""
+"""Stage 3: train, validation and test parts: by time or by group when the contract names one, else at random.
+
+At random, records that are equal in every feature stay together: a model that has seen one knows the others.
+"""
 
 from collections.abc import Iterator
 
@@ -7,7 +10,6 @@ import pandas as pd
 import pyarrow as pa
 from sklearn.model_selection import (
     GroupKFold,
-    GroupShuffleSplit,
     KFold,
     StratifiedGroupKFold,
     StratifiedKFold,
@@ -25,6 +27,11 @@ from .table import read, target_of, write
 
 Parts = dict[str, np.ndarray]  # part name -> row numbers
 HELD_OUT = 5  # one fold only: one of so many
+MERGE = (
+    "each part needs some: collect more, write it as another class in the data, or list it in source.missing, by which "
+    "its records are left out"
+)
+USUAL = 10, 0.01  # equal records, and their share, above which they are no copies but what is usual
 
 
 def split() -> None:
@@ -37,7 +44,10 @@ def split() -> None:
         write(table.take(rows), PARTS / f"{name}.parquet")
     counts = {name: len(rows) for name, rows in parts.items()}
     facts = {"method": method(contract), "rows": counts, "left_out": table.num_rows - sum(counts.values())}
-    write_json(SPLIT, facts | {"periods": periods(table, parts, contract)})
+    notices = repeats(equal_records(table, contract), parts)
+    write_json(SPLIT, facts | {"periods": periods(table, parts, contract), "notices": notices})
+    for notice in notices:
+        print(f"split: note: {notice}")
     print(f"split: {method(contract)}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items()))
 
 
@@ -71,11 +81,63 @@ def divide(table: pa.Table, contract: Contract, seed: int) -> Parts:
     ratios, groups, classes = contract.split, groups_of(table, contract), None
     if time := contract.only("time"):
         return _by_time(table.column(time).to_pandas(), groups, contract)
+    units = bound(table, contract) if groups is None else np.unique(groups, return_inverse=True)[1]
+    first = np.unique(units, return_index=True)[1]
     if groups is None and ratios.stratify:
-        classes = strata(labels_of(table, contract))
-    rest, test = _cut(np.arange(table.num_rows), ratios.test, groups, classes, seed)
-    train, validation = _cut(rest, ratios.validation / (ratios.train + ratios.validation), groups, classes, seed)
-    return {"train": train, "validation": validation, "test": test}
+        classes = strata(labels_of(table, contract))[first]
+    try:
+        rest, test = _cut(np.arange(len(first)), ratios.test, classes, seed)
+        train, validation = _cut(rest, ratios.validation / (ratios.train + ratios.validation), classes, seed)
+    except ValueError:
+        raise PipelineError(_too_few(table.take(first), classes, contract)) from None
+    return {"train": _rows(units, train), "validation": _rows(units, validation), "test": _rows(units, test)}
+
+
+def _too_few(records: pa.Table, classes: np.ndarray | None, contract: Contract) -> str:
+    """Why records that differ, given once each, cannot be cut into parts."""
+    target, values = contract.target.name, np.array(target_of(records, contract))
+    if classes is None:
+        return f"{len(values)} records or groups are too few for three parts"
+    kinds, counts = np.unique(classes, return_counts=True)
+    rarest = values[classes == kinds[counts.argmin()]]
+    if contract.target.kind == "continuous":
+        return f"target {target!r}: too few different records near {rarest[0]:g}: set split.stratify to false"
+    return f"target {target!r}: {len(rarest)} different record(s) of class {str(rarest[0])!r}: {MERGE}"
+
+
+def equal_records(table: pa.Table, contract: Contract) -> np.ndarray:
+    """A number for each row, shared by those that are equal in every feature; time and group tell no copies apart."""
+    apart = {contract.only("time"), contract.only("group")}
+    if not (names := [name for name in contract.features if name not in apart]):
+        return np.arange(table.num_rows)
+    hashes = pd.util.hash_pandas_object(table.select(names).to_pandas(), index=False)
+    return pd.factorize(hashes)[0]
+
+
+def bound(table: pa.Table, contract: Contract) -> np.ndarray:
+    """What a split at random must not tear apart, a number for each row: equal records, but for usual ones."""
+    numbers, (least, share) = equal_records(table, contract), USUAL
+    usual = np.bincount(numbers)[numbers] > max(least, share * len(numbers))
+    return pd.factorize(np.where(usual, len(numbers) + np.arange(len(numbers)), numbers))[0]
+
+
+def _rows(units: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    return np.flatnonzero(np.isin(units, chosen))
+
+
+def repeats(numbers: np.ndarray, parts: Parts) -> list[str]:
+    """What is to be said of equal records (see `equal_records`), above all of those that a model has seen before."""
+    known, seen = [], numbers[parts["train"]]
+    for name in ("validation", "test"):
+        if count := int(np.isin(later := numbers[parts[name]], seen).sum()):
+            known.append(f"{count:,} of {len(later):,} in the {name} part equal one of an earlier part")
+        seen = np.concatenate([seen, later])
+    if not (count := len(numbers) - len(np.unique(numbers))):
+        return []
+    where = (
+        f"{', '.join(known)}: if these are copies, the score is too good: take them out of the data" if known else ""
+    )
+    return [f"{count:,} records repeat the features of another; {where or 'equal ones are in one part'}"]
 
 
 def groups_of(table: pa.Table, contract: Contract) -> np.ndarray | None:
@@ -89,18 +151,10 @@ def groups_of(table: pa.Table, contract: Contract) -> np.ndarray | None:
     return values.to_numpy()
 
 
-def _cut(
-    rows: np.ndarray, share: float, groups: np.ndarray | None, classes: np.ndarray | None, seed: int
-) -> list[np.ndarray]:
-    """Two parts of some rows, the second with such a share of the groups, of each class, or of all rows."""
-    if groups is not None:
-        splitter = GroupShuffleSplit(n_splits=1, test_size=share, random_state=seed)
-        return [rows[part] for part in next(splitter.split(rows, groups=groups[rows]))]
-    chosen = None if classes is None else classes[rows]
-    try:
-        return [np.sort(part) for part in train_test_split(rows, test_size=share, stratify=chosen, random_state=seed)]
-    except ValueError as error:
-        raise PipelineError(f"too few records to stratify: {error} Set split.stratify to false to do without") from None
+def _cut(units: np.ndarray, share: float, classes: np.ndarray | None, seed: int) -> list[np.ndarray]:
+    """Two parts of some units, the second with such a share of them, or of those of each class."""
+    chosen = None if classes is None else classes[units]
+    return [np.sort(part) for part in train_test_split(units, test_size=share, stratify=chosen, random_state=seed)]
 
 
 def _by_time(times: pd.Series, groups: np.ndarray | None, contract: Contract) -> Parts:
@@ -140,7 +194,13 @@ def refuse_overlap(table: pa.Table, parts: Parts, contract: Contract) -> None:
             )
     empty = [name for name, rows in parts.items() if len(rows) == 0]
     if empty:
-        raise PipelineError(f"the {' and '.join(empty)} part is empty: there are too few records or (new) groups")
+        why = "there are too few records or groups"
+        if contract.only("time") and (group := contract.only("group")):
+            why = (
+                f"every later record is of a {group!r} that an earlier part holds: leave out role: group if the model "
+                "will meet the same ones again, or role: time if it will meet new ones"
+            )
+        raise PipelineError(f"the {' and '.join(empty)} part is empty: {why}")
 
 
 def refuse_missing_classes(table: pa.Table, parts: Parts, contract: Contract) -> None:
@@ -151,9 +211,9 @@ def refuse_missing_classes(table: pa.Table, parts: Parts, contract: Contract) ->
     for name, rows in parts.items():
         absent = set(labels) - set(labels.iloc[rows])
         if absent:
+            remedy = "set split.stratify to true" if method(contract) == "at random" else MERGE
             raise PipelineError(
-                f"target {contract.target.name!r}: no record of class {sorted(absent)[0]!r} is in the {name} part; "
-                "leave the class out, collect more of it, or stratify the split"
+                f"target {contract.target.name!r}: no record of class {min(absent)!r} is in the {name} part; {remedy}"
             )
 
 
@@ -167,7 +227,7 @@ def folds(
     if count == 1:
         yield list(folds(table, contract, y, HELD_OUT, seed))[-1]
         return
-    rows, classes, groups = np.arange(table.num_rows), strata(y), groups_of(table, contract)
+    classes, groups = strata(y), groups_of(table, contract)
     if time := contract.only("time"):
         moments, moment = np.unique(table.column(time).to_numpy(), return_inverse=True)
         for splits in TimeSeriesSplit(count).split(moments):  # rows of one moment stay together
@@ -181,11 +241,13 @@ def folds(
         return
     if groups is not None:
         splitter = StratifiedGroupKFold(count) if contract.split.stratify else GroupKFold(count)
-        yield from splitter.split(rows, classes, groups)
-    elif contract.split.stratify:
-        yield from StratifiedKFold(count, shuffle=True, random_state=seed).split(rows, classes)
-    else:
-        yield from KFold(count, shuffle=True, random_state=seed).split(rows)
+        yield from splitter.split(classes, classes, groups)
+        return
+    units = bound(table, contract)
+    first = np.unique(units, return_index=True)[1]
+    kind = StratifiedKFold if contract.split.stratify else KFold
+    for fitting, scoring in kind(count, shuffle=True, random_state=seed).split(first, classes[first]):
+        yield _rows(units, fitting), _rows(units, scoring)
 
 
 if __name__ == "__main__":

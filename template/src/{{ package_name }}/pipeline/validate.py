@@ -13,6 +13,7 @@ from ..settings import load_params
 from . import PipelineError, command
 from .leakage import near_copies
 from .metric import primary_metric
+from .split import MERGE
 from .table import read
 
 EXAMPLES = 5
@@ -23,7 +24,8 @@ def validate() -> None:
     primary_metric(contract)  # a wrong name would else be found after the search
     frame = read(CLEAN).to_pandas()
     refused, accepted = outside_values(frame, contract)
-    violations = [*size(frame, contract), *completeness(frame, contract), *refused, *freshness(frame, contract)]
+    violations = [*size(frame, contract), *rare_classes(frame, contract), *completeness(frame, contract)]
+    violations += [*refused, *freshness(frame, contract)]
     if not violations:
         violations += near_copies(frame, contract, params.leakage, params.seed)
     notices = [*accepted, *nearly_empty(frame, contract)]
@@ -38,6 +40,17 @@ def validate() -> None:
 def size(frame: pd.DataFrame, contract: Contract) -> list[str]:
     least = contract.quality.minimum_rows
     return [f"{len(frame)} rows are left, quality.minimum_rows asks for {least}"] if len(frame) < least else []
+
+
+def rare_classes(frame: pd.DataFrame, contract: Contract) -> list[str]:
+    """Classes that cannot stand in the training, the validation and the test part."""
+    if contract.target.kind == "continuous":
+        return []
+    counts = frame[contract.target.name].value_counts()
+    return [
+        f"target {contract.target.name!r}: {n} record(s) of class {label!r}: {MERGE}"
+        for label, n in counts[counts < 3].items()
+    ]
 
 
 def missing(frame: pd.DataFrame) -> dict[str, float]:

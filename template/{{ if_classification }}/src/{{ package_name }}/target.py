@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from .contract import ContractError
-from .profile import Finding, reads, shown, typed
+from .profile import Finding, note_markers, reads, shown, typed
 
 FEW_LEVELS, MANY_LEVELS = 20, 100  # a whole number with few is a class; a text with many is none
 RARE = 10  # records of a class below which neither learning nor measuring makes sense
@@ -38,6 +38,7 @@ def examine_target(name: str, raw: list[Any], values: list[Any], decimal: str) -
         raise ContractError(f"{name!r} spells one class in two ways ({labels}): write it one way in the data")
     finding.spec["allowed"] = sorted(counts)
     finding.notes += [f"only {n} records of {shown(label)}" for label, n in counts.items() if n < RARE]
+    note_markers(finding)
     return finding, _kind_of(finding)
 
 
