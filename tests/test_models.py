@@ -22,6 +22,22 @@ for name in ESTIMATORS:
     assert error <= 1e-5, (name, error)
 """
 
+TEXTS = """
+import pathlib, sys
+import numpy as np, onnxruntime
+from customer_model import model
+from customer_model.pipeline.train import prepare
+fold = prepare()
+for name, options in (("linear", {"words": 2}), ("svm", {"kernel": "linear"}), ("svm", {"kernel": "rbf"})):
+    fitted = fold.fit(name, options)
+    output = model.export(fitted, fold.held_out, pathlib.Path(sys.argv[1]))
+    found = onnxruntime.InferenceSession(sys.argv[1]).run([output], fold.held_out)[0]
+    scores = model.score(fitted, fold.held_out)
+    error = np.abs(found - scores).max() / (1 if found.shape[1] > 1 else fold.truth.std())
+    print(name, options, error)
+    assert error <= 1e-5, (name, options, error)
+"""
+
 REFUSED = """
 import pathlib, sys
 import numpy as np
@@ -42,6 +58,14 @@ def test_every_candidate_is_exported_faithfully(render: Render, task: str, tmp_p
     program = ("python", "-W", "ignore", "-c", PARITY, task, str(tmp_path / "model.onnx"))
     shown = run(render(task=task), *program, **UNTOUCHED).stdout
     assert [line.split()[0] for line in shown.splitlines()] == ["linear", "forest", "boosting", "svm", "stack"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", TASKS)
+def test_every_candidate_for_texts_is_exported_faithfully(trained: Render, task: str, tmp_path) -> None:
+    program = ("python", "-W", "ignore", "-c", TEXTS, str(tmp_path / "model.onnx"))
+    shown = run(trained(task=task, modality="text"), *program, **UNTOUCHED).stdout
+    assert len(shown.splitlines()) == 3, shown
 
 
 def test_an_estimator_without_export_is_refused_by_name(render: Render, tmp_path) -> None:

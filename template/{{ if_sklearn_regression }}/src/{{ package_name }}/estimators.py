@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from onnx import TensorProto
+from scipy.sparse import issparse
 from skl2onnx import update_registered_converter
 from skl2onnx.algebra.onnx_ops import (
     OnnxAdd,
@@ -73,14 +74,22 @@ def convert_svr(scope: Any, operator: Any, container: Any) -> None:
         return
     version = {"op_version": container.target_opset}
     x = OnnxCast(operator.inputs[0], to=TensorProto.DOUBLE, **version)
-    vectors = svr.support_vectors_.astype(np.float64)
-    alike = OnnxMatMul(x, vectors.T, **version)
-    if svr.kernel == "rbf":  # exp(-gamma |x - v|^2), multiplied out
+    if svr.kernel == "linear":
+        total = OnnxMatMul(x, _dense(svr.coef_).T, **version)
+    else:  # exp(-gamma |x - v|^2), multiplied out
+        vectors = _dense(svr.support_vectors_)
         halves = OnnxMul(OnnxReduceSumSquare(x, np.array([1]), keepdims=1, **version), np.array(0.5), **version)
-        near = OnnxSub(OnnxSub(alike, halves, **version), (vectors**2).sum(axis=1) / 2, **version)
+        near = OnnxSub(OnnxMatMul(x, vectors.T, **version), halves, **version)
+        near = OnnxSub(near, (vectors**2).sum(axis=1) / 2, **version)
         alike = OnnxExp(OnnxMul(near, np.array(2 * svr._gamma), **version), **version)
-    values = OnnxAdd(OnnxMatMul(alike, svr.dual_coef_.T, **version), svr.intercept_, **version)
+        total = OnnxMatMul(alike, _dense(svr.dual_coef_).T, **version)
+    values = OnnxAdd(total, svr.intercept_, **version)
     OnnxCast(values, to=TensorProto.FLOAT, output_names=operator.outputs[:1], **version).add_to(scope, container)
+
+
+def _dense(found: Any) -> np.ndarray:
+    """As float64, also where the estimator was fitted on a sparse matrix, as texts are."""
+    return (found.toarray() if issparse(found) else found).astype(np.float64)
 
 
 update_registered_converter(SVR, "SklearnSVR", calculate_linear_regressor_output_shapes, convert_svr, overwrite=True)
