@@ -111,7 +111,8 @@ def main() -> None:
     if refused:
         named = ", ".join(f"{reason} in {count:,}" for reason, count in reasons.most_common(MOST_NAMED))
         print(f"score: most often refused: {named}")
-        sys.exit(0 if scored else "score: nothing could be scored: does the file have the columns of the contract?")
+    if refused and not scored:
+        sys.exit("score: nothing could be scored: does the file have the columns of the contract?")
 
 
 if __name__ == "__main__":
