@@ -23,7 +23,7 @@ def interpreter(version: str) -> str:
 def test_a_project_sets_up_trains_and_passes_its_tests(project: Render, version: str) -> None:
     folder = project(python_version=version, task="regression")
     folder = folder.rename(folder.with_name("Mein Verzeichnis für Modelle"))
-    own = {"VENV": str(folder / ".venv"), "PYTHONPATH": ""}
+    own = {"VENV": ".venv", "PYTHONPATH": ""}
     make(folder, "setup", f"PYTHON={interpreter(version)}", **own)
     make(folder, "pipeline", "test", **own)
     packages = folder / f".venv/lib/python{version}/site-packages"
