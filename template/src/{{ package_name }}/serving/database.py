@@ -74,13 +74,14 @@ TOGETHER = 50  # rows a statement in SQLite: for each statement, another thread 
 
 def moment(at: float | None = None) -> str:
     """A time in seconds since 1970, by default now, as the log keeps it."""
-    return _moment(int(1000 * (time.time() if at is None else at)))
+    at = time.time() if at is None else at
+    second = int(at)
+    return f"{_second(second)}.{int(1000 * (at - second)):03d}+00:00"
 
 
 @lru_cache(64)
-def _moment(milliseconds: int) -> str:
-    second, rest = divmod(milliseconds, 1000)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(second))}.{rest:03d}+00:00"
+def _second(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
 def url_of(log: str) -> URL:
