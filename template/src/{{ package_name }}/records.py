@@ -52,6 +52,12 @@ def parser(column: Column, decimal: str = ".", missing: Collection[str] = ()) ->
     return _opaque if column.type == "ignored" else _text
 
 
+def parsers(contract: Contract, names: Iterable[str]) -> dict[str, Parser]:
+    """How these columns are read, by what the contract says of its source."""
+    source = contract.source
+    return {name: parser(contract.columns[name], source.decimal, source.missing) for name in names}
+
+
 def check_features(contract: Contract) -> None:
     """Raises ContractError for a feature that this project's models cannot take."""
     for name, column in contract.features.items():

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..contract import Contract
 from ..errors import UserError
-from ..records import Parser, Value, ineligible, parser
+from ..records import Parser, Value, ineligible, parsers
 from ..serving import prediction_log
 from ..source import read_chunks, sniff_for
 
@@ -19,9 +19,8 @@ def file_columns(path: Path, contract: Contract, most: int) -> dict[str, list[Va
     """Typed features of records in the contract's scope, at most so many, drawn at random."""
     records = list(islice(_in_scope(path, contract), DRAWN_FROM * most))
     rows = sorted(random.Random(0).sample(range(len(records)), min(len(records), most)))
-    decimal, missing = contract.source.decimal, contract.source.missing
-    parsers = {name: parser(column, decimal, missing) for name, column in contract.features.items()}
-    return {name: [_typed(parse, records[row].get(name)) for row in rows] for name, parse in parsers.items()}
+    features = parsers(contract, contract.features).items()
+    return {name: [_typed(parse, records[row].get(name)) for row in rows] for name, parse in features}
 
 
 def logged_columns(log: str, most: int) -> dict[str, list[Any]]:
@@ -36,14 +35,14 @@ def _in_scope(path: Path, contract: Contract) -> Iterator[dict[str, Any]]:
 
     Raises UserError when the file has none of the features.
     """
-    rules, source = contract.eligibility, contract.source
-    parsers = {rule.column: parser(contract.columns[rule.column], source.decimal, source.missing) for rule in rules}
+    rules = contract.eligibility
+    ruled = parsers(contract, [rule.column for rule in rules]).items()
     for chunk in read_chunks(sniff_for(path, contract)):
         if contract.features.keys().isdisjoint(chunk.columns):
             raise UserError(f"{path} has none of the contract's features, such as {next(iter(contract.features))!r}")
         for record in chunk.to_dict("records"):
             raw = {str(name): value for name, value in record.items()}
-            if ineligible(rules, {name: _typed(parse, raw.get(name)) for name, parse in parsers.items()}) is None:
+            if ineligible(rules, {name: _typed(parse, raw.get(name)) for name, parse in ruled}) is None:
                 yield raw
 
 

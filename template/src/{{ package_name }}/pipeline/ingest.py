@@ -10,7 +10,7 @@ from .. import contract as contracts
 from ..artifacts import CLEAN, INGEST, write_json
 from ..bundle import digest
 from ..contract import Contract, Source
-from ..records import Parser, Value, check_features, ineligible, parser, pseudonym
+from ..records import Parser, Value, check_features, ineligible, parsers, pseudonym
 from ..settings import Environment
 from ..source import FILE, files_of, read_chunks
 from . import PipelineError, command
@@ -40,13 +40,12 @@ def ingest() -> None:
 def read_typed(contract: Contract) -> tuple[int, pa.Table]:
     """Number of raw rows, and the typed table. Every column that does not fit is named at once."""
     schema = pa.schema([(name, arrow_type(column)) for name, column in contract.columns.items()])
-    decimal, missing = contract.source.decimal, contract.source.missing
-    parsers = {name: parser(column, decimal, missing) for name, column in contract.columns.items()}
-    failures: dict[str, list[str]] = {name: [] for name in parsers}
+    columns = parsers(contract, contract.columns)
+    failures: dict[str, list[str]] = {name: [] for name in columns}
     batches, rows = [], 0
     for chunk in tqdm(read_chunks(contract.source), desc="ingest", unit=" chunk", leave=False):
         require_columns(chunk, contract)
-        typed = {name: parse_column(chunk[name], parse, rows, failures[name]) for name, parse in parsers.items()}
+        typed = {name: parse_column(chunk[name], parse, rows, failures[name]) for name, parse in columns.items()}
         batches.append(pa.table(typed, schema=schema))
         rows += len(chunk)
     if found := describe(failures):
