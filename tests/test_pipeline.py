@@ -218,6 +218,25 @@ def test_drift_reads_what_the_service_logged(trained: Render, tmp_path: Path) ->
     assert few.returncode != 0 and "cannot be read" in few.stderr
 
 
+def test_a_clone_gets_all_that_was_pushed(trained_copy: Render, tmp_path: Path) -> None:
+    project, clone = trained_copy(task="classification"), tmp_path / "clone"
+    (project / "data/raw.dvc").unlink()
+    assert "data/raw is in DVC from now on" in make(project, "pipeline").stdout
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message", "Model")
+    run(project, "dvc", "push")
+    git(tmp_path, "clone", "--quiet", str(project), str(clone))
+    assert "dvc pull" in make(clone, "pipeline", ok=False).stdout
+    run(clone, "dvc", "pull")
+    assert (clone / "data/raw/customers.csv").read_bytes() == (project / "data/raw/customers.csv").read_bytes()
+    done = make(clone, "pipeline")
+    assert "Running stage" not in done.stdout and git(clone, "status", "--porcelain") == ""
+    run(project, "dvc", "gc", "--workspace", "--force")
+    shutil.rmtree(project / "data/raw")
+    run(project, "dvc", "checkout", "data/raw.dvc")
+    assert (project / "data/raw/customers.csv").exists()
+
+
 def test_promotion_moves_aliases_and_rollback_moves_them_back(trained_copy: Render) -> None:
     project = trained_copy(task="classification")
     assert "version 1" in make(project, "promote").stdout
