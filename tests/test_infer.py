@@ -507,7 +507,7 @@ def test_an_only_feature_with_gaps_is_asked_for_where_few_lack_it(
     )
     assert ("take nullable out, and the records without" in draft) == nullable
     other = columns | {"more": [i % 7 for i in range(ROWS)]}
-    classification_package.infer(put("data.csv", as_text(other)), "y")
+    classification_package.infer(put("more.csv", as_text(other)), "y")
     assert column(classification_package, "size").nullable and "only feature" not in Path("contract.yaml").read_text()
 
 
@@ -553,6 +553,27 @@ def test_a_file_from_elsewhere_is_copied_and_never_overwrites(
     put("../mine.csv", as_text(table(rows=90)))
     assert classification_package.infer(file, "y") == 1
     assert "data/raw/mine.csv is there already and differs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["mine.csv", "data/mine.csv", "data/raw/mine.csv", "../mine.csv"])
+@pytest.mark.parametrize("linked", [False, True], ids=["file", "link"])
+def test_own_data_lie_in_data_raw_as_files(
+    classification_package: Package, capsys: pytest.CaptureFixture[str], place: str, linked: bool
+) -> None:
+    """Elsewhere, or behind a link, no stage would notice a change and nothing would be pushed."""
+    Path("data/raw").mkdir(parents=True)
+    if linked:
+        Path(place).symlink_to(
+            put("../mine.csv" if place != "../mine.csv" else "../real.csv", as_text(table())).resolve()
+        )
+    else:
+        put(place, as_text(table()))
+    assert classification_package.infer(place, "y") == 0
+    [kept] = Path("data/raw").glob("*.csv")
+    assert classification_package.contract.load().source.path == kept
+    assert kept.read_text() == as_text(table()) and not kept.is_symlink()
+    copied = "the pipeline reads the copy" in capsys.readouterr().out
+    assert copied == (linked or place != "data/raw/mine.csv")
 
 
 def database(columns: dict[str, list[Any]]) -> str:

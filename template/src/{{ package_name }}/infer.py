@@ -164,26 +164,37 @@ def locate(data: str, query: str) -> Source:
 
 
 def adopt(source: Source) -> Source:
-    """The source with its files inside the project: those from elsewhere are copied into data/raw.
+    """The source with its files in data/raw, which DVC keeps and the pipeline watches: others are copied there.
 
     Raises SourceError when another file of that name lies there, or one that the source names is missing.
     """
-    path = source.path.resolve()
-    if path.is_relative_to(Path.cwd()):
+    path, raw = source.path.resolve(), Path.cwd() / RAW
+    if path.is_relative_to(raw):
         return source.model_copy(update={"path": path.relative_to(Path.cwd())})
+    if raw.resolve() != raw or raw.is_relative_to(path):
+        raise SourceError(f"{source.path}: give a file or a folder that does not hold {RAW}, which must be no link")
     source = source.model_copy(update={"path": path})  # behind a link the files lie elsewhere
+    _unlink(RAW / path.name)
     for file in dict.fromkeys([*([] if path.is_dir() else [source.path]), *files_of(source)]):
         _copy(file, RAW / file.relative_to(source.path.parent))
+    print(f"{path} is copied to {RAW / path.name}: the pipeline reads the copy")
     return source.model_copy(update={"path": RAW / path.name})
 
 
 def _copy(file: Path, kept: Path) -> None:
     if not file.is_file():
         raise SourceError(f"{file}: no such file, but the data names it: add it, or take its record out")
+    _unlink(kept)
     if kept.exists() and not filecmp.cmp(file, kept, shallow=False):
-        raise SourceError(f"{kept} is there already and differs from {file}: move or rename one of them")
+        raise SourceError(f"{kept} is there already and differs from {file}: remove or rename one of them")
     kept.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(file, kept)
+
+
+def _unlink(kept: Path) -> None:
+    """Make room where a link stands: a copy would land in what it leads to."""
+    if kept.is_symlink():
+        kept.unlink()
 
 
 def write(draft: Draft, out: Path) -> None:
