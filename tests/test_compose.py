@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ class Composed:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self.docker, self.url = docker, f"http://127.0.0.1:{port}"
-        self.variables = {"API_KEYS": entry, "PORT": str(port), "TAG": "dev"}
+        self.variables = {"API_KEYS": entry, "POSTGRES_PASSWORD": token_hex(24), "PORT": str(port), "TAG": "dev"}
         self.command = ("compose", f"--file={project}/deploy/compose.yaml")
 
     def __call__(self, *command: str) -> str:
@@ -63,9 +64,16 @@ def composed(built: Docker, trained: Render) -> Iterator[Composed]:
     found("down", "--volumes")
 
 
-def test_it_asks_for_a_key(built: Docker, trained: Render) -> None:
-    told = built("compose", f"--file={trained()}/deploy/compose.yaml", "up", fails=True, API_KEYS="")
-    assert "API_KEYS is missing a value: is empty, and make key prints an entry for it" in told
+@pytest.mark.parametrize(
+    ("missing", "told"),
+    [
+        ("API_KEYS", "API_KEYS is missing a value: is empty, and make key prints an entry for it"),
+        ("POSTGRES_PASSWORD", "POSTGRES_PASSWORD is missing a value: is empty, and the top of this file says how"),
+    ],
+)
+def test_it_asks_for_a_key_and_a_password(built: Docker, trained: Render, missing: str, told: str) -> None:
+    variables = {"API_KEYS": "client:0", "POSTGRES_PASSWORD": "0"} | {missing: ""}
+    assert told in built("compose", f"--file={trained()}/deploy/compose.yaml", "up", fails=True, **variables)
 
 
 def test_what_was_answered_is_still_there_after_the_next_start(composed: Composed, trained: Render) -> None:

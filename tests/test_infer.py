@@ -641,7 +641,11 @@ def test_a_file_needs_no_snapshot(classification_package: Package, capsys: pytes
 def test_a_password_is_refused_and_written_nowhere(
     classification_package: Package, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for url in ("postgresql://me:hunter2@db/shop", "mysql://db/shop?user=me&password=hunter2"):
+    for url in (
+        "postgresql://me:hunter2@db/shop",
+        "postgresql://me:/hunter2@db/shop",
+        "mysql://db/shop?user=me&password=hunter2",
+    ):
         assert classification_package.infer(url, "y", "--query", "t") == 1
         printed = capsys.readouterr()
         assert "${DATABASE_URL}" in printed.err and "hunter2" not in printed.err + printed.out

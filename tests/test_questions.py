@@ -11,6 +11,31 @@ import pytest
 import yaml
 from conftest import MODALITIES, PAIRS, TASKS, VARIANTS, Render, copy_template, variant_name
 
+SECRET_REMOTES = (
+    "https://ann:hush@dav.example.com/data",
+    "https://token@dav.example.com/data",
+    "s3://AKIA123:hu/sh@bucket/path",
+    "ssh://ann:hush@host/data",
+    "ann:hush@host:/data",
+    "azure://container/path?sv=2024&sig=hush",
+    "azure://DefaultEndpointsProtocol=https;AccountName=ann;AccountKey=hush",
+    "s3://bucket/path?AWS_SECRET_ACCESS_KEY=hush",
+    "gs://bucket?access_token=hush",
+)
+SECRET_SERVERS = (
+    "https://ann:hush@mlflow.example.com",
+    "https://token@mlflow.example.com",
+    "http://mlflow.example.com/?api_key=hush",
+    "postgresql+psycopg://ann:p@ss@host/mlflow",
+    "postgresql://host/mlflow?user=ann&password=hush",
+    "mssql://host/mlflow?PWD=hush",
+)
+HARMLESS = (
+    ("ssh://ann@host:22/data", "https://mlflow.example.com:5000/token/a@b"),
+    ("abfs://container@account.dfs.core.windows.net/data", "postgresql://mlflow@host:5432/db?sslmode=require"),
+    ("../a@b", "sqlite:///keys.db"),
+    ("s3://keys/token", "http://localhost:5000"),
+)
 BAD_ANSWERS = [
     ({"framework": "sklearn", "accelerator": "gpu"}, "choose accelerator=cpu, or framework=torch"),
     ({"modality": "sound"}, "sound"),
@@ -23,6 +48,8 @@ BAD_ANSWERS = [
     ({"author": " "}, "must not be empty"),
     ({"dvc_remote": "s3://a bucket"}, "must not contain white space"),
     ({"mlflow_tracking_uri": "./mlruns"}, "must be an http(s) or database URL"),
+    *(({"dvc_remote": url}, "git does not see") for url in SECRET_REMOTES),
+    *(({"mlflow_tracking_uri": url}, "git does not see") for url in SECRET_SERVERS),
     ({"container_registry": "https://registry.example.com"}, "without https:// in front"),
     ({"k8s_namespace": "Churn_Model"}, "lower-case letters, digits and hyphens"),
     ({"ingress_host": "https://churn.example.com/"}, "must be a DNS name"),
@@ -41,6 +68,15 @@ def test_a_bad_answer_is_refused_in_a_sentence(
         copy_template(template, tmp_path / "project", **answers)
     assert sentence in str(error.value)
     assert not (tmp_path / "project/pyproject.toml").exists()
+
+
+@pytest.mark.parametrize(("dvc_remote", "mlflow_tracking_uri"), HARMLESS)
+def test_an_address_without_a_secret_is_taken(
+    template: Path, tmp_path: Path, dvc_remote: str, mlflow_tracking_uri: str
+) -> None:
+    copy_template(template, tmp_path, dvc_remote=dvc_remote, mlflow_tracking_uri=mlflow_tracking_uri)
+    assert dvc_remote in (tmp_path / ".dvc/config").read_text()
+    assert mlflow_tracking_uri in (tmp_path / "project.env").read_text()
 
 
 @pytest.mark.parametrize(("answers", "sentence"), BAD_ANSWERS[:1], ids=lambda value: str(value)[:50])

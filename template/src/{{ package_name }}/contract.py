@@ -25,6 +25,7 @@ Type = Literal["number", "integer", "category", "ordinal", "datetime", "boolean"
 Role = Literal["feature", "id", "target", "time", "group", "sensitive", "pii"]
 NUMERIC: tuple[Type, ...] = ("number", "integer")
 Policy = Literal["refuse", "accept"]
+ISO = re.compile(r"[0-9]{4}(-?[0-9]{2}-?[0-9]{2}|-?W[0-9]{2}(-?[0-9])?)([Tt ].*)?")
 
 
 class ContractError(UserError):
@@ -63,10 +64,20 @@ def _check_bounds(kind: Type, *bounds: float | str | None) -> None:
 
 def _is_iso(text: str) -> bool:
     try:
-        datetime.fromisoformat(text)
+        from_iso(text)
     except ValueError:
         return False
     return True
+
+
+def from_iso(text: str) -> datetime:
+    """A date, with or without a time, as ISO 8601 writes it. Raises ValueError for any other text.
+
+    Python alone takes any character between date and time, a digit too: 2025-06-28000 would be midnight.
+    """
+    if not ISO.fullmatch(text):
+        raise ValueError(f"{text!r} is not ISO 8601")
+    return datetime.fromisoformat(text)
 
 
 class Problem(Section):

@@ -32,7 +32,7 @@ from .wording import percent
 
 SAMPLE_ROWS = 100_000
 RAW = Path("data/raw")
-SECRET = re.compile(r"://[^/]*:(?!\$\{)[^/]*@|(?i:pass|pwd|secret|token)\w*=(?!\$\{)")
+SECRET = re.compile(r"://[^/:]*:(?!\$\{|\d+/)[^@]*@|(?i:pass|pwd|secret|token)\w*=(?!\$\{)")
 DATABASES = (".db", ".sqlite", ".sqlite3")
 TELLING_ROWS = 40  # with fewer records, a column may well predict the target by chance
 

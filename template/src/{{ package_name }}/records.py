@@ -15,7 +15,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from .contract import NUMERIC, Column, Contract, ContractError, Rule
+from .contract import NUMERIC, Column, Contract, ContractError, Rule, from_iso
 from .modality import FEATURE_TYPES, PARSERS
 
 Value = float | str | bool | datetime | bytes | None
@@ -31,6 +31,7 @@ GROUPED = {
     decimal: re.compile(rf"[-+]?[1-9]\d{{0,2}}([{signs}'’ \u00a0\u202f])\d{{3}}(?:\1\d{{3}})*(?:\{decimal}\d*)?")
     for decimal, signs in ((".", ","), (",", "."))
 }
+PACKED = re.compile(r"%[a-zA-Z]%[a-zA-Z]")  # a date's format with parts that nothing separates
 
 
 def parser(column: Column, decimal: str = ".", missing: Collection[str] = ()) -> Parser:
@@ -127,10 +128,18 @@ def _datetime(value: Any, form: str) -> datetime | None:
     if text.lower() in MISSING:
         return None
     try:
-        return _naive_utc(datetime.strptime(text, form) if form else datetime.fromisoformat(text))
+        return _naive_utc(_formatted(text, form) if form else from_iso(text))
     except (ValueError, OverflowError):
         expected = f"the format {form}" if form else "ISO 8601, such as 2026-01-31 or 2026-01-31T08:00:00Z"
         raise ValueError(f"{value!r} is not a date in {expected}") from None
+
+
+def _formatted(text: str, form: str) -> datetime:
+    moment = datetime.strptime(text, form)
+    # Nothing stands between the parts, so each needs all its digits: 202511 would be a day in January.
+    if PACKED.search(form) and len(text) != len(moment.strftime(form)):
+        raise ValueError
+    return moment
 
 
 def _naive_utc(value: datetime) -> datetime:
@@ -191,7 +200,7 @@ def _beyond(low: float | str | None, high: float | str | None, value: Any) -> st
 @lru_cache
 def as_bound(bound: float | str) -> Any:
     """A bound as values compare with it: a number, or a date of the contract's text."""
-    return _naive_utc(datetime.fromisoformat(bound)) if isinstance(bound, str) else bound
+    return _naive_utc(from_iso(bound)) if isinstance(bound, str) else bound
 
 
 def _shown(value: Any) -> str:

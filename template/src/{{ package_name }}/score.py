@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 from tqdm import tqdm
@@ -26,6 +27,9 @@ from .source import read_chunks, sniff_for
 CHUNK_ROWS = 10_000
 SUFFIXES = (".csv", ".parquet")
 MOST_NAMED = 3  # reasons of refusal
+# What a spreadsheet takes for a formula: wide forms of the signs, and blanks before them, included.
+FORMULA = r"(?s)^[\pZ\x00-\x20\x{feff}]*[=+\-@\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]."
+NUMBER = r"^[+-]?[\d., ]+$"
 
 
 class ScoreError(UserError):
@@ -44,11 +48,13 @@ def score(data: Path, out: Path, predictor: Predictor) -> tuple[int, int, Counte
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(out.name + ".partial")
     refused, rows, reasons = 0, 0, Counter[str]()
-    writer = pq.ParquetWriter(partial, schema) if out.suffix == ".parquet" else pa.csv.CSVWriter(partial, schema)
+    as_csv = out.suffix == ".csv"
+    writer = pa.csv.CSVWriter(partial, schema) if as_csv else pq.ParquetWriter(partial, schema)
     with writer, tqdm(desc="score", unit=" rows", unit_scale=True) as progress:
         for chunk in read_chunks(source, CHUNK_ROWS):
             answers = score_chunk(chunk, predictor, reasons)
-            writer.write_table(pa.Table.from_pylist(answers, schema))
+            table = pa.Table.from_pylist(answers, schema)
+            writer.write_table(without_formulas(table) if as_csv else table)
             refused += sum(answer["error"] is not None for answer in answers)
             rows += len(answers)
             progress.update(len(answers))
@@ -77,6 +83,20 @@ def score_chunk(chunk: pd.DataFrame, predictor: Predictor, reasons: Counter[str]
         for row, answer in zip(scored, answers, strict=True):
             results[row] |= _flat(answer)
     return results
+
+
+def without_formulas(table: pa.Table) -> pa.Table:
+    """The table with an apostrophe before each text that a spreadsheet would run; numbers stay as they are.
+
+    Source: OWASP, "CSV Injection".
+    """
+    for place, field in enumerate(table.schema):
+        if pa.types.is_string(field.type):
+            texts = table.column(place).combine_chunks()
+            found = pc.and_not(pc.match_substring_regex(texts, FORMULA), pc.match_substring_regex(texts, NUMBER))
+            harmless = pc.binary_join_element_wise("'", texts.filter(found), "")
+            table = table.set_column(place, field, pc.replace_with_mask(texts, found, harmless))
+    return table
 
 
 def _schema(predictor: Predictor) -> pa.Schema:
