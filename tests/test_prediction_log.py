@@ -1,5 +1,6 @@
 """The prediction log on real databases: SQLite, and a PostgreSQL server of the tests' own."""
 
+import asyncio
 import http.client
 import json
 import os
@@ -22,7 +23,7 @@ import psycopg
 import pytest
 from conftest import UNTOUCHED, Render, environment, run
 from postgresql import PostgreSQL, select
-from service import Service, post
+from service import Service, get, post
 from test_pipeline import rows_of
 
 WAIT_S = 20  # for something that takes a moment
@@ -339,6 +340,48 @@ def test_a_queue_that_is_full_in_bytes_has_room_again_when_half_of_them_are_gone
     log.close()
     said = [(one.levelname, one.getMessage()) for one in caplog.records if "queue" in one.getMessage()]
     assert [level for level, _ in said] == ["ERROR", "WARNING"] and ": 2 predictions" in said[1][1], said
+
+
+def test_answers_wait_for_room_in_their_order_and_not_for_ever(
+    code: SimpleNamespace, opened: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on = threading.Event()
+
+    class Slow(Answered):
+        @staticmethod
+        def rows(answered: Sequence["Answered"]) -> list[list[Any]]:
+            assert goes_on.wait(WAIT_S)
+            return Answered.rows(answered)
+
+    log, order = opened(str(tmp_path / "log.db"), capacity=10), []
+
+    async def answer(number: int, rows: int) -> None:
+        found = Answered([row() for _ in range(rows)])
+        await log.room(found)
+        log.append(found)
+        order.append(number)
+
+    async def crowd() -> None:
+        waiting = [asyncio.create_task(answer(number, rows)) for number, rows in enumerate((10, 1, 1))]
+        await asyncio.sleep(0.1)
+        assert not order and log.complete
+        goes_on.set()
+        await asyncio.wait_for(asyncio.gather(*waiting), WAIT_S)
+
+    log.append(Slow([row() for _ in range(8)]))
+    asyncio.run(crowd())  # of whom the first needs all the room, and the others would find some at once
+    assert order == [0, 1, 2] and (log.dropped, log.waited) == (0, 3)
+    eventually(lambda: not log.queued)
+    goes_on.clear()
+    log.append(Slow([row() for _ in range(10)]))
+    monkeypatch.setattr(code.log, "ROOM_S", 0.05)
+    asyncio.run(asyncio.wait_for(answer(3, 1), WAIT_S))
+    assert log.dropped == 1 and log.writable and not log.complete
+    monkeypatch.setattr(code.log, "ROOM_S", 10 * WAIT_S)
+    monkeypatch.setattr(log, "_up", False)
+    asyncio.run(asyncio.wait_for(answer(4, 1), WAIT_S))  # a database that is down is not waited for
+    assert log.dropped == 2
+    goes_on.set()
 
 
 def test_a_batch_that_is_tried_again_is_there_once(opened: Callable[..., Any], url: str) -> None:
@@ -775,6 +818,30 @@ def test_what_block_acknowledged_survives_a_kill(project: Path, record: dict[str
     assert set(acknowledged) <= ids(str(tmp_path / "log.db"))
     with Service(project, tmp_path / "log.db", PREDICTION_LOG_POLICY="block") as service:
         assert post(service.url, record)[0] == 200
+
+
+@pytest.mark.slow
+def test_batches_are_answered_no_faster_than_they_are_logged(
+    project: Path, record: dict[str, Any], tmp_path: Path
+) -> None:
+    """Two batches fit into the queue: more of them wait for room, and none is dropped."""
+    log, answered = tmp_path / "log.db", []
+    with Service(project, log, PREDICTION_LOG_CAPACITY="2000") as service:
+
+        def ask() -> None:
+            for _ in range(6):
+                status, answer = post(service.url, {"records": [record] * 1_000}, "/predict/batch")
+                assert status == 200
+                answered.extend(one["prediction_id"] for one in answer["predictions"])
+
+        clients = [threading.Thread(target=ask) for _ in range(4)]
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join()
+        health = get(f"{service.url}/health")
+    assert (health["status"], health["log_rows_dropped"]) == ("ok", 0)
+    assert len(answered) == 24_000 and set(answered) == ids(str(log))
 
 
 @pytest.mark.slow

@@ -69,7 +69,7 @@ INSERT_POSTGRESQL = (
     "INSERT INTO predictions SELECT * FROM json_populate_recordset(NULL::predictions, %s::json) ON CONFLICT DO NOTHING"
 )
 INSERT_SQLITE = f"INSERT INTO predictions ({', '.join(Row._fields)}) VALUES {{}} ON CONFLICT DO NOTHING"
-TOGETHER = 50  # rows a statement in SQLite: for each statement, another thread may take Python's lock away
+TOGETHER = 500  # rows a statement in SQLite: for each statement, another thread may take Python's lock away
 
 
 def moment(at: float | None = None) -> str:

@@ -1,10 +1,11 @@
 """What was asked and what was answered, for drift, quality and audits: written off the request path, in batches.
 
-drop   an answer never waits for the log: what does not fit into the queue is dropped and counted. While the
-       database is down, rows wait in the queue.
+drop   an answer waits for the log only where the queue is full and the database takes rows, and not for long: what
+       does not fit into the queue after that is dropped and counted. While it is down, rows wait in the queue.
 block  an answer waits until its rows are committed; while the database is down it is refused.
 """
 
+import asyncio
 import json
 import logging
 import threading
@@ -29,8 +30,11 @@ log = logging.getLogger(__name__)
 Policy = Literal["drop", "block"]
 Result = TypeVar("Result")
 
-BATCH = 500  # rows a transaction
+BATCH = 500  # rows that are written without a wait for others
+MOST = 2_000  # rows a transaction
 MOST_BYTES = 64 * 1024**2  # of requests that wait to be described: pictures and long texts take their time
+ROOM_S, ROOM_LOOK_S = 5.0, 0.02  # an answer waits so long for room in the queue, and looks so often
+LOST_S = 60.0  # so long after it dropped something, the log counts as one that does
 LINGER_S = 0.1  # policy drop: how long a row may wait for others
 PROBE_S = 1.0  # between two attempts to reach a database that is down
 CLOSE_S = 10.0  # for what is queued when the service stops
@@ -72,6 +76,7 @@ class PredictionLog:
     Attributes:
         dropped: rows that were answered and are not in the log.
         queued: rows that wait.
+        waited: answers that waited for room in the queue.
     """
 
     def __init__(
@@ -83,9 +88,11 @@ class PredictionLog:
             UserError: the log cannot be opened; with policy drop, a PostgreSQL that cannot be reached is waited for.
         """
         self.policy, self._capacity, self._retention_days = policy, capacity, retention_days
-        self.dropped = self.queued = self._bytes = 0
+        self.dropped = self.queued = self.waited = self._bytes = 0
         self._full_since: int | None = None  # how many were dropped before, while the queue is full
+        self._lost_at = float("-inf")
         self._queue: deque[_Entry] = deque()
+        self._line = asyncio.Lock()  # of answers that wait for room: first come, first served
         self._lock, self._wake, self._closing = threading.Lock(), threading.Event(), threading.Event()
         self._started = time.time(), time.monotonic()
         self._expire_at = float("inf") if retention_days is None else 0.0
@@ -111,6 +118,25 @@ class PredictionLog:
         """Whether the database takes rows, as far as is known."""
         return self._up and self._thread.is_alive() and time.monotonic() - self._busy_since < STUCK_S
 
+    @property
+    def complete(self) -> bool:
+        """Whether it takes all that is answered, and has for a minute."""
+        return self.writable and time.monotonic() - self._lost_at > LOST_S
+
+    async def room(self, answered: Loggable) -> None:
+        """Wait until the queue has room for an answer, but not for long, and not for a database that is down."""
+        if (self._has_room(answered) and not self._line.locked()) or not self.writable:
+            return
+        self.waited += 1
+        until = time.monotonic() + ROOM_S
+        async with self._line:
+            while self.writable and not self._has_room(answered) and time.monotonic() < until:
+                await asyncio.sleep(ROOM_LOOK_S)
+
+    def _has_room(self, answered: Loggable) -> bool:
+        fits = self._bytes + answered.size <= MOST_BYTES or not self._bytes
+        return fits and self.queued + len(answered) <= self._capacity
+
     def append(self, answered: Loggable) -> "Future[None] | None":
         """Log an answer.
 
@@ -121,14 +147,13 @@ class PredictionLog:
         rows, size, block = len(answered), answered.size, self.policy == "block"
         done: Future[None] | None = Future() if block else None
         with self._lock:
-            room = self.queued + rows <= self._capacity and (self._bytes + size <= MOST_BYTES or not self._bytes)
-            fits = room and not self._closing.is_set() and (not block or self.writable)
+            fits = self._has_room(answered) and not self._closing.is_set() and (not block or self.writable)
             if fits:
                 self._queue.append(_Entry(answered, rows, done))
                 self.queued += rows
                 self._bytes += size
             elif done is None:
-                self.dropped += rows
+                self._lose(rows)
         if not fits and done is not None:
             done.set_exception(LogUnavailable("the prediction log is down, or its queue is full"))
         elif not fits and self._full_since is None and not self._closing.is_set():
@@ -201,7 +226,7 @@ class PredictionLog:
         self._wake.clear()
         entries, rows = [], 0
         with self._lock:
-            while self._queue and rows < BATCH:
+            while self._queue and rows < MOST:
                 entries.append(self._queue.popleft())
                 rows += entries[-1].count
         return entries
@@ -222,13 +247,18 @@ class PredictionLog:
             lost = entry.count - rows
             with self._lock:
                 self.queued -= entry.count
-                self.dropped += 0 if entry.done else lost
+                if lost and not entry.done:
+                    self._lose(lost)
             if entry.done and entry.done.set_running_or_notify_cancel():
                 failed = LogUnavailable("the prediction could not be logged") if lost else None
                 entry.done.set_exception(failed) if failed else entry.done.set_result(None)
         if self._full_since is not None and self.queued <= self._capacity / 2 and self._bytes <= MOST_BYTES / 2:
             log.warning("the queue has room again: %d predictions were not logged", self.dropped - self._full_since)
             self._full_since = None
+
+    def _lose(self, rows: int) -> None:
+        self.dropped += rows
+        self._lost_at = time.monotonic()
 
     def _describe_queue(self) -> None:
         """Let go of what was asked, pictures among it, where it waits for a database that is down."""

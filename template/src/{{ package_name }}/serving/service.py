@@ -173,6 +173,8 @@ class Service:
 
     async def note(self, notes: Sequence[Answered]) -> None:
         """Log what was answered, and let a shadow answer it too. Raises Problem, 503, when it cannot be logged."""
+        for answered in notes:
+            await self.log.room(answered)
         written = [asyncio.wrap_future(future) for answered in notes if (future := self.log.append(answered))]
         try:
             if written:  # rows must be on disk before the answer is out

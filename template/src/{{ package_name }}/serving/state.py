@@ -33,10 +33,10 @@ def _add_health(app: FastAPI, lifecycle: Lifecycle, service: Service) -> None:
     @app.get("/health", tags=["state"], responses=responses(503))
     @app.get("/health/ready", tags=["state"], responses=responses(503))
     async def ready() -> dict[str, Any]:
-        """Readiness probe: 503 while the service ends, or cannot do its work."""
+        """Readiness probe: 503 while the service ends or cannot do its work; degraded where predictions go unlogged."""
         lifecycle.check(log)
         counts = {"log_rows_dropped": log.dropped, "log_writable": log.writable}
-        return {"status": "ok", "ready": True, "models": models.versions} | counts
+        return {"status": "ok" if log.complete else "degraded", "ready": True, "models": models.versions} | counts
 
 
 def _add_metadata(app: FastAPI, service: Service) -> None:
@@ -69,6 +69,7 @@ def _add_metrics(app: FastAPI, metrics: Metrics, service: Service) -> None:
     log = service.log
     metrics.models(service.models.versions)
     metrics.counter("prediction_log_dropped", "Predictions that could not be logged", lambda: log.dropped)
+    metrics.counter("prediction_log_waited", "Answers that waited for the log's queue", lambda: log.waited)
     metrics.gauge("prediction_log_queued", "Predictions that wait to be logged", lambda: log.queued)
 
     @app.get("/metrics", tags=["state"], response_class=Response, responses={200: {"content": {"text/plain": {}}}})
