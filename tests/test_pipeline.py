@@ -1,6 +1,7 @@
 """The emitted project at work on its sample data: from pipeline to registry, and what must stop it."""
 
 import csv
+import hashlib
 import json
 import random
 import re
@@ -11,7 +12,7 @@ from operator import itemgetter
 from pathlib import Path
 
 import pytest
-from conftest import TASKS, Render, git, make, run
+from conftest import TASKS, Render, environment, git, make, run
 from ruamel.yaml import YAML
 from service import Service, get, post
 
@@ -274,19 +275,82 @@ def test_a_run_on_edited_code_says_so(trained_copy: Render) -> None:
     file = project / "src/customer_model/pipeline/train.py"
     file.write_text(file.read_text() + "\n# edited\n")
     run(project, "python", "-m", "customer_model.pipeline.train")
-    assert result(project, "bundle/bundle.json")["lineage"]["git_sha"].endswith("-dirty")
+    assert result(project, "candidate/bundle.json")["lineage"]["git_sha"].endswith("-dirty")
 
 
-def test_a_failed_gate_fails_after_the_report_and_is_not_promoted(trained_copy: Render) -> None:
+def test_a_failed_candidate_is_reported_and_takes_nobody_s_place(trained_copy: Render, tmp_path: Path) -> None:
     project = trained_copy(task="classification")
+    before = digests(project / "artifacts/bundle")
     rewrite(project / "contract.yaml", lambda contract: contract["acceptance"].update(minimum=0.999))
     shutil.rmtree(project / "artifacts/report")
     done = make(project, "pipeline", ok=False)
     assert done.returncode != 0
-    assert re.search(r"ROC AUC is 0\.\d+, the contract asks for 0\.999", done.stderr)
+    failed, good = (result(project, f"{name}/bundle.json")["model_version"] for name in ("candidate", "bundle"))
+    assert re.search(
+        rf"Model {failed} in artifacts/candidate did not pass the gate: ROC AUC is 0\.\d+, .* 0\.999", done.stderr
+    )
+    assert f"artifacts/bundle stays as it is: model {good}" in done.stderr
     assert "0.999" in (project / "artifacts/report/report.html").read_text()
+    assert digests(project / "artifacts/bundle") == before and failed != good
     refused = make(project, "promote", ok=False)
     assert refused.returncode != 0 and "did not pass the gate" in refused.stderr
+    settings = {"BUNDLE": "artifacts/candidate", "PORT": "0", "PREDICTION_LOG": str(tmp_path / "log.db")}
+    refused = make(project, "serve", ok=False, **settings)
+    assert refused.returncode != 0 and "SERVICE_ALLOW_FAILED_GATE=1" in refused.stderr
+    with Service(project, tmp_path / "log.db", BUNDLE="artifacts/candidate", SERVICE_ALLOW_FAILED_GATE="1") as service:
+        assert "served because SERVICE_ALLOW_FAILED_GATE is set" in service.output()
+
+
+def test_the_bundle_is_restored_without_a_stage(trained_copy: Render) -> None:
+    """As after `dvc pull`, which knows the candidate only."""
+    project = trained_copy(task="classification")
+    bundle = project / "artifacts/bundle"
+    before = digests(bundle)
+    damages = [
+        lambda: shutil.rmtree(bundle),
+        lambda: (bundle / "verdict.json").unlink(),
+        lambda: (bundle / "model.onnx").write_bytes(b""),
+    ]
+    for damage in damages:
+        damage()
+        assert "Running stage" not in make(project, "pipeline").stdout
+        assert digests(bundle) == before
+    stale = project / "artifacts/gate.json"
+    stale.write_text(stale.read_text().replace(result(project, "gate.json")["model_version"], "of another"))
+    done = run(project, "python", "-m", "customer_model.pipeline.accept", ok=False)
+    assert done.returncode == 1 and "is about model of another" in done.stderr
+
+
+def test_an_image_is_of_the_champion_and_of_nothing_that_failed(trained_copy: Render, tmp_path: Path) -> None:
+    """What `make image` asks before it builds, and the Dockerfile while it does."""
+    project, builder = trained_copy(task="classification"), tmp_path / "bin/docker"
+    builder.parent.mkdir()
+    builder.write_text("#!/bin/sh\n")
+    builder.chmod(0o755)
+    path = f"{builder.parent}:{environment(project)['PATH']}"
+    chosen = ("python", "-m", "customer_model.verdict", str(tmp_path / "shipped"))
+    artifacts = project / "artifacts"
+
+    def shipped() -> dict[str, str]:
+        shutil.rmtree(tmp_path / "shipped", ignore_errors=True)
+        run(project, *chosen)
+        return digests(tmp_path / "shipped")
+
+    assert shipped() == digests(artifacts / "bundle")
+    shutil.copytree(artifacts / "candidate", artifacts / "champion")
+    refused = make(project, "image", ok=False, PATH=path)
+    assert refused.returncode != 0 and "artifacts/champion has no verdict.json" in refused.stderr
+    assert run(project, *chosen, ok=False).returncode == 1
+    allowed = make(project, "image", "SERVICE_ALLOW_FAILED_GATE=1", PATH=path).stdout
+    assert "artifacts/champion has no verdict.json" in allowed and "SERVICE_ALLOW_FAILED_GATE is set" in allowed
+    shutil.copy(artifacts / "bundle/verdict.json", artifacts / "champion")
+    (artifacts / "bundle/verdict.json").unlink()
+    assert "ships artifacts/champion" in make(project, "image", PATH=path).stdout
+    assert shipped() == digests(artifacts / "champion")
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.iterdir()}
 
 
 def test_a_planted_copy_of_the_target_stops_the_pipeline(project: Render, task: str) -> None:

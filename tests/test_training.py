@@ -18,7 +18,7 @@ LOSSES = """
 import json, sys, torch
 print(json.dumps(torch.load(sys.argv[1], weights_only=True)["losses"]))
 """
-SUMS, LAST = "artifacts/bundle/SHA256SUMS", "artifacts/checkpoints/{}/last.pt"
+SUMS, LAST = "artifacts/candidate/SHA256SUMS", "artifacts/checkpoints/{}/last.pt"
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("training")]
 

@@ -12,12 +12,15 @@ SPLIT = Path("artifacts/split.json")
 TUNING = Path("artifacts/tuning.json")
 TRAINING = Path("artifacts/training.json")
 CHECKPOINTS = Path("artifacts/checkpoints")
-BUNDLE = Path("artifacts/bundle")
+CANDIDATE = Path("artifacts/candidate")  # the last trained model, good or not
 EVALUATION = Path("artifacts/evaluation.json")
 TEST_SCORES = Path("artifacts/test_scores.npz")
 GATE = Path("artifacts/gate.json")
 REPORT = Path("artifacts/report")
 RUN = Path("artifacts/run.json")
+BUNDLE = Path("artifacts/bundle")  # the last model that passed the gate
+CHAMPION = Path("artifacts/champion")  # the one that the registry has in force
+SUMS = "SHA256SUMS"  # in a bundle: the digest of each of its files
 
 
 def write_json(path: Path, content: Any) -> None:

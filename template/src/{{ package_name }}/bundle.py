@@ -26,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json
 
 from . import contract as contracts
+from .artifacts import SUMS
 from .contract import Contract
 from .errors import UserError, mistakes_of
 from .modality import Columns, Encoder, Inputs, Record
@@ -40,7 +41,6 @@ MODEL, ENCODER, CONTRACT, REFERENCE, MANIFEST = FILES = (
     "reference.parquet",
     "bundle.json",
 )
-SUMS = "SHA256SUMS"
 EMBEDDING = "components"  # second output of a graph that has one; a layer of the graph may be called embedding
 RUN_ROWS = 256  # at a time: what a network computes in between takes memory
 MAX_BYTES = 2 * 1024**3

@@ -7,7 +7,6 @@ previous     the champion before this one, for a rollback
 The bundle of the champion is kept in artifacts/champion, for `make serve BUNDLE=artifacts/champion` and the image.
 """
 
-import shutil
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,12 +17,13 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from .artifacts import BUNDLE, GATE, RUN, read_json
+from .artifacts import CHAMPION as IN_FORCE
 from .bundle import Bundle
+from .delivery import deliver
 from .errors import UserError
 from .settings import Environment
 
 NAME = str(__package__).replace("_", "-")
-IN_FORCE = Path("artifacts/champion")
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 
 
@@ -69,12 +69,11 @@ class Registry:
 
     def put_in_force(self, version: str) -> None:
         """Fetch a version's bundle, verify it, and make it the champion."""
-        source = self.client.get_model_version(self.name, version).source
+        found = self.client.get_model_version(self.name, version)
         with TemporaryDirectory(dir=IN_FORCE.parent) as folder:
-            fetched = Path(download_artifacts(artifact_uri=source, dst_path=folder))
-            Bundle.load(fetched)
-            shutil.rmtree(IN_FORCE, ignore_errors=True)
-            shutil.copytree(fetched, IN_FORCE)
+            fetched = Path(download_artifacts(artifact_uri=found.source, dst_path=folder))
+            verdict = download_artifacts(run_id=found.run_id, artifact_path=GATE.name, dst_path=folder)
+            deliver(fetched, read_json(Path(verdict)), IN_FORCE)
         self.point(CHAMPION, version)
 
     def challenge(self) -> str:

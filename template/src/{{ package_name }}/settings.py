@@ -93,6 +93,7 @@ class Environment(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65_535)
     bundle: Path = Path("artifacts/bundle")
+    service_allow_failed_gate: bool = Field(False, description="serve bundles that have no verdict of having passed")
     challenger_bundle: Path | None = None
     challenger_share: float = Field(0.0, ge=0, le=1, description="of the traffic; 0: it sees all, and answers none")
     max_body_bytes: int = Field(32 * 1024**2, ge=1)

@@ -1,6 +1,6 @@
 """All stages in one process, without DVC: `python -m <package>.pipeline`."""
 
-from . import command, evaluate, gate, ingest, report, split, track, train, tune, validate
+from . import accept, command, evaluate, gate, ingest, report, split, track, train, tune, validate
 
 STAGES = (
     ingest.ingest,
@@ -12,7 +12,7 @@ STAGES = (
     gate.gate,
     report.report,
     track.track,
-    gate.enforce,
+    accept.accept,
 )
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from .. import contract as contracts
-from ..artifacts import BUNDLE, EVALUATION, TEST_SCORES, write_json
+from ..artifacts import CANDIDATE, EVALUATION, TEST_SCORES, write_json
 from ..bundle import Bundle
 from ..contract import NUMERIC, Contract, Costs
 from ..settings import load_params
@@ -28,7 +28,7 @@ Interval = dict[str, float]  # value, low, high
 
 def evaluate() -> None:
     contract, params = contracts.load(), load_params()
-    bundle, test = Bundle.load(BUNDLE), read_part("test")
+    bundle, test = Bundle.load(CANDIDATE), read_part("test")
     judge, columns, groups = Judge(contract, params, bundle.decision), columns_of(test), members(test, contract)
     targets = {
         name: encode_target(target_of(part, contract), bundle.decision)
@@ -43,6 +43,7 @@ def evaluate() -> None:
     write_json(
         EVALUATION,
         {
+            "model_version": bundle.manifest.model_version,
             "metric": judge.metric,
             "rows": len(y),
             "groups": len(groups) if contract.only("group") else 0,

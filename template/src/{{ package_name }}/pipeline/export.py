@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from .. import model
-from ..artifacts import BUNDLE, INGEST, read_json
+from ..artifacts import CANDIDATE, INGEST, read_json
 from ..bundle import MODEL, REFERENCE, Bundle, Golden, Manifest, digest, save
 from ..contract import PATH as CONTRACT
 from ..records import to_raw
@@ -25,10 +25,10 @@ GOLDEN_RECORDS, GOLDEN_DRAW = 5, 50
 
 def export(fitted: Any, decision: Decision, fold: Fold) -> Bundle:
     """Write the bundle and load it again, as the service will."""
-    shutil.rmtree(BUNDLE, ignore_errors=True)
-    BUNDLE.mkdir(parents=True)
+    shutil.rmtree(CANDIDATE, ignore_errors=True)
+    CANDIDATE.mkdir(parents=True)
     try:
-        output = model.export(fitted, fold.inputs, BUNDLE / MODEL)
+        output = model.export(fitted, fold.inputs, CANDIDATE / MODEL)
     except ValueError as error:
         raise PipelineError(str(error)) from None
     manifest = Manifest(
@@ -39,14 +39,14 @@ def export(fitted: Any, decision: Decision, fold: Fold) -> Bundle:
         golden=(),
         lineage=lineage(),
     )
-    write(pa.table({}), BUNDLE / REFERENCE)
-    save(BUNDLE, CONTRACT, fold.encoder, manifest)
+    write(pa.table({}), CANDIDATE / REFERENCE)
+    save(CANDIDATE, CONTRACT, fold.encoder, manifest)
     # Embeddings of the reference and scores of golden records are what this very graph gives.
-    draft, train, params = Bundle.load(BUNDLE), read_part("train"), fold.judge.params
-    write(reference(draft, train, read_part("validation"), params), BUNDLE / REFERENCE)
+    draft, train, params = Bundle.load(CANDIDATE), read_part("train"), fold.judge.params
+    write(reference(draft, train, read_part("validation"), params), CANDIDATE / REFERENCE)
     golden = golden_records(draft, train, params.seed)
-    save(BUNDLE, CONTRACT, fold.encoder, manifest.model_copy(update={"golden": golden}))
-    return Bundle.load(BUNDLE)
+    save(CANDIDATE, CONTRACT, fold.encoder, manifest.model_copy(update={"golden": golden}))
+    return Bundle.load(CANDIDATE)
 
 
 def reference(bundle: Bundle, train: pa.Table, validation: pa.Table, params: Params) -> pa.Table:

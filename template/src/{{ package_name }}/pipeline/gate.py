@@ -1,22 +1,23 @@
 """Stage 7: is the model good enough? Passes, or names each reason why not.
 
-The verdict is written, not raised, so that the report can still show it; `--enforce` ends `make pipeline` with it.
+The verdict is written, not raised, so that the report can still show it; `accept` ends `make pipeline` with it.
 """
 
-import sys
 from typing import Any
 
 from .. import contract as contracts
 from ..artifacts import EVALUATION, GATE, TRAINING, read_json, write_json
 from ..contract import Contract
 from ..task import EXPLAINED, HIGHER_IS_BETTER, PARITY_UNIT
-from . import command
+from . import PipelineError, command
 
 PARITY_LIMIT = 1e-5
 
 
 def gate() -> None:
     contract, evaluation, training = contracts.load(), read_json(EVALUATION), read_json(TRAINING)
+    if evaluation.get("model_version") != (version := training["model_version"]):
+        raise PipelineError(f"{EVALUATION} is about another model than {version}: run `make pipeline`")
     checks = [
         baseline(contract, evaluation),
         *minimum(contract, evaluation),
@@ -25,15 +26,8 @@ def gate() -> None:
         latency(contract, evaluation),
     ]
     passed = all(check["passed"] for check in checks)
-    write_json(GATE, {"passed": passed, "model_version": training["model_version"], "checks": checks})
+    write_json(GATE, {"passed": passed, "model_version": version, "checks": checks})
     print("gate: passed" if passed else "gate: FAILED: " + "; ".join(reasons(checks)))
-
-
-def enforce() -> None:
-    """End with exit status 1 and the reasons when the last verdict was negative."""
-    verdict = read_json(GATE)
-    if not verdict["passed"]:
-        sys.exit("The model did not pass the gate: " + "; ".join(reasons(verdict["checks"])))
 
 
 def reasons(checks: list[dict[str, Any]]) -> list[str]:
@@ -95,4 +89,4 @@ def latency(contract: Contract, evaluation: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    command(enforce if "--enforce" in sys.argv[1:] else gate)
+    command(gate)

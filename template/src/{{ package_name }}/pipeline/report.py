@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from .. import artifacts
 from .. import contract as contracts
-from ..artifacts import BUNDLE, REPORT, TEST_SCORES, read_json
+from ..artifacts import CANDIDATE, REPORT, TEST_SCORES, read_json
 from ..bundle import MANIFEST, Manifest
 from ..contract import Column, Contract, Rule
 from ..results import CAPTIONS, DUMMY, explain, plots, summary
@@ -45,7 +45,7 @@ FEW_GROUPS = 30  # from fewer, resampled intervals come out too narrow (Cameron,
 
 def report() -> None:
     contract = contracts.load()
-    manifest = Manifest.model_validate_json((BUNDLE / MANIFEST).read_bytes())
+    manifest = Manifest.model_validate_json((CANDIDATE / MANIFEST).read_bytes())
     facts = {name: read_json(path) for name, path in STAGES.items()}
     evaluation, training = facts["evaluation"], facts["training"]
     shutil.rmtree(REPORT, ignore_errors=True)

@@ -1,34 +1,48 @@
-"""Stage 9: the finished execution as one MLflow run: parameters, metrics, pictures, bundle, lineage."""
+"""The finished execution as one MLflow run: parameters, metrics, pictures, bundle, lineage.
 
+DVC does not run it: a run lies in the MLflow of one machine or server, and is no output that another could pull.
+"""
+
+import hashlib
 import json
 from typing import Any
 
 import mlflow
 
 from .. import contract as contracts
-from ..artifacts import BUNDLE, EVALUATION, GATE, REPORT, RUN, TRAINING, TUNING, read_json, write_json
-from ..bundle import MANIFEST
+from ..artifacts import CANDIDATE, EVALUATION, GATE, REPORT, RUN, TRAINING, TUNING, read_json, write_json
+from ..bundle import MANIFEST, SUMS
 from ..settings import Environment, load_params
 from . import command
 
 
 def track() -> None:
     contract, training, gate = contracts.load(), read_json(TRAINING), read_json(GATE)
+    result = fingerprint()
+    if RUN.exists() and (known := read_json(RUN)).get("result") == result:
+        print(f"track: run {known['run_id']} has this result already")
+        return
     mlflow.set_tracking_uri(Environment().mlflow_tracking_uri)
     mlflow.set_experiment(contract.problem.name)
     with mlflow.start_run(run_name=training["model_version"]) as run:
         mlflow.set_tags(tags(contract.digest, training, gate))
         mlflow.log_params(parameters(training))
         mlflow.log_metrics(metrics())
-        mlflow.log_artifacts(str(BUNDLE), "bundle")
+        mlflow.log_artifacts(str(CANDIDATE), "bundle")
         mlflow.log_artifacts(str(REPORT), "report")
         mlflow.log_artifact(str(GATE))
-    write_json(RUN, {"run_id": run.info.run_id, "model_version": training["model_version"]})
+    write_json(RUN, {"run_id": run.info.run_id, "model_version": training["model_version"], "result": result})
     print(f"track: run {run.info.run_id} in experiment {contract.problem.name!r}")
 
 
+def fingerprint() -> str:
+    """Another one for any other bundle, verdict or measurement."""
+    content = [path.read_bytes() for path in (CANDIDATE / SUMS, EVALUATION, GATE)]
+    return hashlib.sha256(b"".join(content)).hexdigest()
+
+
 def tags(contract_digest: str, training: dict[str, Any], gate: dict[str, Any]) -> dict[str, Any]:
-    lineage = read_json(BUNDLE / MANIFEST)["lineage"]
+    lineage = read_json(CANDIDATE / MANIFEST)["lineage"]
     return lineage | {
         "contract_digest": contract_digest,
         "model_version": training["model_version"],

@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 from .. import contract as contracts
 from .. import model
-from ..artifacts import BUNDLE, CHECKPOINTS, TRAINING, TUNING, read_json, write_json
+from ..artifacts import CANDIDATE, CHECKPOINTS, TRAINING, TUNING, read_json, write_json
 from ..settings import load_params
 from ..task import baseline_scores, new_decision
 from . import command
@@ -36,7 +36,7 @@ def train() -> None:
         "decision": bundle.decision.model_dump(),
         "features": bundle.encoder.names,
         "dropped": bundle.encoder.dropped,
-        "bundle_bytes": sum(file.stat().st_size for file in BUNDLE.iterdir()),
+        "bundle_bytes": sum(file.stat().st_size for file in CANDIDATE.iterdir()),
     }
     write_json(TRAINING, details)
     print(f"train: {chosen} is best of {len(candidates)} by {details['metric']}; largest parity error {parity:.1e}")

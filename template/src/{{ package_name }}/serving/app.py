@@ -37,7 +37,12 @@ def create_app(environment: Environment) -> FastAPI:
     """
     lifecycle, metrics, executor = Lifecycle(), Metrics(), ThreadPoolExecutor(THREADS, "model")
     models = Models(
-        environment.bundle, environment.challenger_bundle, environment.challenger_share, executor, metrics.batch
+        environment.bundle,
+        environment.challenger_bundle,
+        environment.challenger_share,
+        executor,
+        metrics.batch,
+        environment.service_allow_failed_gate,
     )
     log = PredictionLog(
         environment.prediction_log,

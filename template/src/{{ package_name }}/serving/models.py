@@ -1,5 +1,6 @@
 """Which bundle answers: the champion, and beside it a challenger that gets a share of the traffic or sees all of it."""
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
 from hashlib import blake2b
@@ -9,8 +10,11 @@ from typing import Literal, NamedTuple
 
 from ..bundle import Bundle, BundleError
 from ..reader import record_schema
+from ..verdict import ALLOW, objection
 from .predictor import Predictor
 from .scorer import Scorer
+
+log = logging.getLogger(__name__)
 
 Role = Literal["champion", "challenger", "shadow"]
 
@@ -24,13 +28,19 @@ class Models:
     """The bundles in service. A reload replaces all of them at once, or none."""
 
     def __init__(
-        self, bundle: Path, challenger: Path | None, share: float, executor: Executor, observe: Callable[[int], None]
+        self,
+        bundle: Path,
+        challenger: Path | None,
+        share: float,
+        executor: Executor,
+        observe: Callable[[int], None],
+        allow_failed: bool = False,
     ) -> None:
-        """Raises BundleError when a bundle cannot be served, or the challenger takes other records."""
+        """Raises BundleError when a bundle cannot or must not be served, or the challenger takes other records."""
         if share and not challenger:
             raise BundleError("CHALLENGER_SHARE is set, but there is no CHALLENGER_BUNDLE that could answer its share")
         self._paths, self.share, self._executor, self._observe = (bundle, challenger), share, executor, observe
-        self._reloading = Lock()
+        self._allow_failed, self._reloading = allow_failed, Lock()
         self.champion, self.challenger = self._load()
 
     def choose(self, key: str) -> Choice:
@@ -74,13 +84,22 @@ class Models:
 
     def _load(self) -> tuple[Scorer, Scorer | None]:
         champion, challenger = (
-            Scorer(Predictor(Bundle.load(path)), self._executor, self._observe) if path else None
+            Scorer(Predictor(self._passed(path)), self._executor, self._observe) if path else None
             for path in self._paths
         )
         assert champion is not None
         if challenger:
             _check_same_records(challenger.predictor, champion.predictor, "it cannot be a challenger")
         return champion, challenger
+
+    def _passed(self, path: Path) -> Bundle:
+        """The bundle at a path, if the gate let it through or nobody minds."""
+        bundle = Bundle.load(path)
+        if why := objection(path):
+            if not self._allow_failed:
+                raise BundleError(f"{why}. {ALLOW}=1 serves it nevertheless")
+            log.warning("%s. It is served because %s is set", why, ALLOW)
+        return bundle
 
 
 def _check_same_records(found: Predictor, served: Predictor, then: str) -> None:
