@@ -393,8 +393,22 @@ def test_all_pods_and_the_drift_job_share_one_database(documents):
         (log,) = [variable for variable in container["env"] if variable["name"] == "PREDICTION_LOG"]
         # made by hand, so neither a prefix nor an overlay changes its name: it is the project's own as it stands
         assert log["valueFrom"] == {"secretKeyRef": {"name": "customer-model-prediction-log", "key": "url"}}
-        assert all({"emptyDir", "secret"} & set(volume) for volume in pod["volumes"]), "nothing of a pod outlives it"
-    assert not [found for found in documents if found["kind"] in ("PersistentVolumeClaim", "Secret")]
+    volumes = pod_of(of_kind(documents, "Deployment"))["spec"]["volumes"]
+    assert all({"emptyDir", "secret"} & set(volume) for volume in volumes), "nothing of a serving pod outlives it"
+    assert not [found for found in documents if found["kind"] == "Secret"]
+
+
+def test_a_drift_report_outlives_its_pod(documents):
+    pod = pod_of(of_kind(documents, "CronJob"))["spec"]
+    (container,) = pod["containers"]
+    (out,) = [Path(word.removeprefix("--out=")) for word in container["command"] if word.startswith("--out=")]
+    (mount,) = [mount for mount in container["volumeMounts"] if Path(mount["mountPath"]) in out.parents]
+    (volume,) = [volume for volume in pod["volumes"] if volume["name"] == mount["name"]]
+    claim = of_kind(documents, "PersistentVolumeClaim")
+    assert volume["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+    assert pod["securityContext"]["fsGroup"] == pod["securityContext"]["runAsUser"], "else it cannot write there"
+    named = {variable["name"] for variable in container["env"] if "fieldRef" in variable["valueFrom"]}
+    assert out.name in {f"$({name})" for name in named}, "a later job must not overwrite the report of an alarm"
 
 
 def test_keys_are_those_of_this_project(documents):
@@ -421,7 +435,8 @@ def test_a_verdict_of_the_drift_job_is_not_retried(documents):
 def test_what_runs_in_the_cluster_is_what_the_image_runs(project):
     container = pod_of(of_kind(build(project, "base"), "CronJob"))["spec"]["containers"][0]
     in_image = json.loads(final_value(stages_of(project)["monitoring"].instructions, "CMD"))
-    assert [part for word in container["command"] for part in word.split("=")] == in_image
+    command = [part for word in container["command"] for part in word.split("=")]
+    assert command[:-1] == in_image[:-1], "in the image alone, the report goes to /tmp"
     assert f"/{in_image[2].replace('.', '/')}".endswith("/monitoring/drift")
 
 

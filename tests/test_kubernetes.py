@@ -67,7 +67,14 @@ class Node:
                 for file in (self.folder / secret["secretName"]).iterdir():
                     os.chown(file, 0, spec["securityContext"]["fsGroup"])
                     file.chmod(secret["defaultMode"])
-        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+            if claim := volume.pop("persistentVolumeClaim", None):
+                kept = self.folder / claim["claimName"]
+                kept.mkdir()
+                os.chown(kept, 0, spec["securityContext"]["fsGroup"])
+                kept.chmod(0o2770)
+                volume["hostPath"] = {"path": str(kept)}
+        metadata = {"name": name, "labels": {"batch.kubernetes.io/job-name": name}}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
         (self.folder / "pod.yaml").write_text(yaml.safe_dump(pod))
         self.podman("kube", "play", "--network=cluster", str(self.folder / "pod.yaml"))
         return f"{name}-{spec['containers'][0]['name']}"
@@ -142,3 +149,7 @@ def test_pods_run_locked_down_answer_and_leave(node: Node, trained: Render, docu
     drift = node.play(of_kind(documents, "CronJob"))
     assert int(podman.run("wait", drift).stdout) in LOOKED_AT, podman("logs", drift)
     assert f"in {REQUESTS} records" in podman("logs", drift)
+    podman("pod", "rm", "--force", of_kind(documents, "CronJob")["metadata"]["name"])
+    (claim,) = [found for found in documents if found["kind"] == "PersistentVolumeClaim"]
+    [report] = (node.folder / claim["metadata"]["name"]).rglob("drift.html")
+    assert report.stat().st_size > 10_000, "it outlives its pod"

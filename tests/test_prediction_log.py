@@ -158,7 +158,7 @@ def test_a_file_of_release_0_2_keeps_its_rows(
     log = opened(file, policy="block")
     new = row(record='{"age": 45}')
     log.append(Answered([new])).result(WAIT_S)
-    assert list(code.log.read(file, 10)) == [{"age": 45}, {"age": 44}]
+    assert [list(code.log.read(file, of, 10)) for of in ("v", "v1")] == [[{"age": 45}], [{"age": 44}]]
     found = select(file, f"SELECT role, predicted_at, answer FROM predictions WHERE prediction_id = '{old}'")
     assert found == [("champion", values[1], values[4])]
     assert log.feedback({old: "yes"}) == []
@@ -411,7 +411,7 @@ def test_text_of_any_script_comes_back(code: SimpleNamespace, opened: Callable[.
     record = {"text": 'Straße 請求書 😡 "quoted" \\ %s :name\n\t\x00'}
     log = opened(url, policy="block")
     log.append(Answered([row(record=json.dumps(record, ensure_ascii=False))])).result(WAIT_S)
-    assert list(code.log.read(url, 10)) == [record]
+    assert list(code.log.read(url, "v", 10)) == [record]
 
 
 def test_drift_sees_what_the_champion_answered_newest_first(
@@ -421,12 +421,30 @@ def test_drift_sees_what_the_champion_answered_newest_first(
     rows = [row(now - age, record=json.dumps({"age": age})) for age in (30, 10, 20, 40)]
     shadow = rows[1] | {"role": "shadow", "record": '{"age": 0}'}
     log.append(Answered([*rows, shadow])).result(WAIT_S)
-    assert list(code.log.read(url, 3)) == [{"age": 10}, {"age": 20}, {"age": 30}]
+    assert list(code.log.read(url, "v", 4)) == [{"age": 10}, {"age": 20}, {"age": 30}, {"age": 40}]
+
+
+def test_drift_sees_what_one_model_answered_on_the_last_day_and_some_of_it_from_end_to_end(
+    code: SimpleNamespace, opened: Callable[..., Any], url: str
+) -> None:
+    log, now = opened(url, policy="block"), time.time()
+    ages = [*range(0, 80_000, 200), *range(200_000, 300_000, 5_000)]  # 400 rows of a day, 20 older ones
+    rows = [row(now - age, record=json.dumps({"age": age})) for age in ages]
+    log.append(Answered(rows)).result(WAIT_S)
+    others = [row(now + second, record='{"age": -1}', model_version="w") for second in range(300)]
+    log.append(Answered(others)).result(WAIT_S)
+    drawn = [record["age"] for record in code.log.read(url, "v", 100)]
+    assert len(set(drawn)) == 100 and set(drawn) <= set(ages[:400])
+    assert min(drawn) < 20_000 and max(drawn) > 60_000 and 30_000 < sum(drawn) / 100 < 50_000
+    assert drawn == [record["age"] for record in code.log.read(url, "v", 100)]
+    assert [record["age"] for record in code.log.read(url, "v", 1_000)] == ages
+    assert [record["age"] for record in code.log.read(url, "v", 410)] == ages[:410]
+    assert list(code.log.read(url, "another", 100)) == []
 
 
 def test_a_log_that_is_not_there_cannot_be_read(code: SimpleNamespace, tmp_path: Path) -> None:
     with pytest.raises(code.UserError, match="cannot be read"):
-        code.log.read(str(tmp_path / "none.db"), 3)
+        code.log.read(str(tmp_path / "none.db"), "v", 3)
     assert not (tmp_path / "none.db").exists()
 
 

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from evidently import DataDefinition, Dataset, Report
 from evidently.core.report import Snapshot
 from evidently.presets import DataDriftPreset
+from scipy.stats import fisher_exact
 
 from ..bundle import REFERENCE, Bundle
 from ..errors import UserError
@@ -32,7 +33,8 @@ OUT = Path("artifacts/drift")
 EPOCH = datetime(1970, 1, 1)
 COMMON_SHARE = 0.02
 CHANCE = 3.3  # one pair of equal normal samples in 1,000 lies further apart than so many times sqrt(1/n + 1/m)
-BY_CHANCE = 0.001  # a window with gaps only, where the reference has some values, is no chance below this
+BY_CHANCE = 0.001  # more gaps, fewer, or nothing but gaps: no chance below this
+FEW_GAPS = 0.05  # a share of missing values that moved by less matters little
 POOLED = "(a rare level)"
 WIDE = '<style>[id^="root_"] { min-width: 60rem }</style>'  # Evidently cuts its page off on a narrow screen
 
@@ -40,9 +42,9 @@ WIDE = '<style>[id^="root_"] { min-width: 60rem }</style>'  # Evidently cuts its
 def compare(window: Mapping[str, list[Any]], bundle: Bundle, params: DriftParams, out: Path) -> dict[str, Any]:
     """Measure each column's distance from the reference and write the report.
 
-    Numbers: Wasserstein distance in standard deviations of the reference. Categories: Jensen-Shannon distance. A column
-    without any value left has drifted, too, though it has no distance. The column of role time is left out: later
-    records are newer, whatever else they are.
+    Numbers: Wasserstein distance in standard deviations of the reference. Categories: Jensen-Shannon distance. Values
+    that are missing more or less often than in the reference are drift, too, and so is a column without any value
+    left, which has no distance. The column of role time is left out: later records are newer, whatever else they are.
 
     Args:
         window: what `Bundle.describe` gives, or what the service logged of it.
@@ -57,21 +59,26 @@ def compare(window: Mapping[str, list[Any]], bundle: Bundle, params: DriftParams
         raise UserError("nothing to compare: the window has no value in any column")
     gone = sorted(name for name in lasting if name in window and is_gone(past[name], present[name]))
     limits = {name: limit(past[name], present[name], params) for name in compared}
+    missing = {name: [float(part[name].isna().mean()) for part in (past, present)] for name in compared}
+    gaps = [name for name in compared if gaps_moved(past[name], present[name])]
     needed = math.floor(params.share * (len(compared) + len(gone))) + 1  # so many columns are drift
     share = max(0, needed - len(gone)) / len(compared)  # Evidently counts those that it compares, and shows this
-    snapshot = report(past, present, {name: kinds[name] for name in compared}, limits, math.floor(1e4 * share) / 1e4)
+    shown = limits | dict.fromkeys(gaps, -1.0)  # Evidently does not look at gaps: whatever the distance, it is drift
+    snapshot = report(past, present, {name: kinds[name] for name in compared}, shown, math.floor(1e4 * share) / 1e4)
     distances = {
         metric["config"]["column"]: float(metric["value"])
         for metric in snapshot.dict()["metrics"]
         if metric["config"]["type"].endswith(":ValueDrift")
     }
-    drifted = sorted(gone + [name for name, distance in distances.items() if distance >= limits[name]])
+    drifted = sorted(gone + [name for name, distance in distances.items() if distance >= shown[name]])
     result = {
         "drift": len(drifted) >= needed,
         "rows": len(present),
         "drifted": drifted,
         "distances": distances,
         "limits": limits,
+        "missing": missing,
+        "gaps": gaps,
         "gone": gone,
         "not_compared": [name for name in kinds if name not in compared and name not in gone],
         "model_version": bundle.manifest.model_version,
@@ -87,6 +94,8 @@ def compare(window: Mapping[str, list[Any]], bundle: Bundle, params: DriftParams
 def verdict(result: Mapping[str, Any]) -> str:
     """What `compare` found, in a sentence."""
     says = {name: f"{distance:.2f}" for name, distance in result["distances"].items()}
+    for name in result["gaps"]:
+        says[name] += "; missing {:.1%}, in the reference {:.1%}".format(*reversed(result["missing"][name]))
     found = ", ".join(f"{name} ({says.get(name, 'always missing')})" for name in result["drifted"]) or "none"
     left_out = f"; not compared: {', '.join(result['not_compared'])}" if result["not_compared"] else ""
     drift = "DRIFT" if result["drift"] else "no drift"
@@ -116,6 +125,17 @@ def kind_of(field: pa.Field, values: Sequence[Any]) -> str:
 def is_gone(past: pd.Series, present: pd.Series) -> bool:
     """Does the window hold no value of a column, while it should hold some by the gaps of the reference?"""
     return bool(present.isna().all() and past.isna().mean() ** len(present) < BY_CHANCE)
+
+
+def gaps_moved(past: pd.Series, present: pd.Series) -> bool:
+    """Are values missing more or less often than in the reference, by an exact test that holds in small windows, too?
+
+    References:
+        Fisher (1934), Statistical Methods for Research Workers, section 21.02.
+    """
+    counts = [[int(part.isna().sum()), int(part.notna().sum())] for part in (past, present)]
+    moved = abs(past.isna().mean() - present.isna().mean())
+    return bool(moved >= FEW_GAPS and fisher_exact(counts).pvalue < BY_CHANCE)
 
 
 def limit(past: pd.Series, present: pd.Series, params: DriftParams) -> float:
@@ -173,10 +193,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.data:
         columns = file_columns(arguments.data, bundle.contract, params.window_rows)
     else:
-        columns = logged_columns(arguments.log or Environment().prediction_log, params.window_rows)
+        log = arguments.log or Environment().prediction_log
+        columns = logged_columns(log, bundle.manifest.model_version, params.window_rows)
     rows = len(next(iter(columns.values()), []))
     if rows < params.minimum_rows:
-        print(f"drift: {rows} records are too few to say, {params.minimum_rows} are needed")
+        of = "" if arguments.data else f" that model {bundle.manifest.model_version} answered"
+        print(f"drift: {rows} records{of} are too few to say, {params.minimum_rows} are needed")
         return TOO_LITTLE
     described = bundle.describe(columns) if arguments.data else columns  # what is logged is described already
     result = compare(described, bundle, params, arguments.out)

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
@@ -18,6 +19,9 @@ from ..errors import UserError
 HEAD = "0002"  # the newest of `migrations/versions`: reading it from there would import Alembic
 LOCK = 7_316_253_902  # PostgreSQL's advisory locks are numbers; this one means: migrating the prediction log
 CONNECT_S, STATEMENT_S = 3, 5
+SAMPLE_S = 300  # drift may read for long
+DAY_S = 86_400
+RANDOM_FROM = 13  # digit of a prediction's id; those before tell the time
 
 Result = TypeVar("Result")
 
@@ -205,10 +209,25 @@ def expire(connection: Connection, before: str, most: int) -> int:
     return len(ids)
 
 
-def newest(connection: Connection, most: int) -> Sequence[str]:
-    """The newest records that the champion answered, newest first, as JSON."""
-    query = sa.select(predictions.c.record).where(predictions.c.role == "champion")
-    return connection.scalars(query.order_by(predictions.c.predicted_at.desc()).limit(most)).all()
+def sample(connection: Connection, model_version: str, most: int) -> Sequence[str]:
+    """Records that one model answered as champion, as JSON: those of the last day that has any, or the newest ones.
+
+    Of a day with more than `most` records some are drawn. Ids end in random digits, so their order by these is a draw,
+    the same each time, for which the database keeps no more records than it gives.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{SAMPLE_S}s'")
+    ours = (predictions.c.role == "champion", predictions.c.model_version == model_version)
+    last = connection.scalar(sa.select(sa.func.max(predictions.c.predicted_at)).where(*ours))
+    if last is None:
+        return []
+    end = last if isinstance(last, datetime) else datetime.fromisoformat(last)
+    of_the_day = (*ours, predictions.c.predicted_at >= sa.literal(moment(end.timestamp() - DAY_S), MOMENT))
+    records = sa.select(predictions.c.record).limit(most)
+    if (connection.scalar(sa.select(sa.func.count()).select_from(predictions).where(*of_the_day)) or 0) > most:
+        drawn = sa.func.substr(predictions.c.prediction_id, RANDOM_FROM)
+        return connection.scalars(records.where(*of_the_day).order_by(drawn)).all()
+    return connection.scalars(records.where(*ours).order_by(predictions.c.predicted_at.desc())).all()
 
 
 def migrate(engine: Engine) -> None:

@@ -357,15 +357,15 @@ class PredictionLog:
         self._expire_at = monotonic + (0.0 if deleted == EXPIRE_ROWS else EXPIRE_S)
 
 
-def read(url: str, most: int) -> Iterator[dict[str, Any]]:
-    """The newest records that the champion answered, newest first, as drift looks at them.
+def read(url: str, model_version: str, most: int) -> Iterator[dict[str, Any]]:
+    """Records that a model answered as champion lately, as drift looks at them: see `database.sample`.
 
     Raises:
         UserError: the log cannot be read.
     """
     engine = database.connect(database.url_of(url), exists=True)
     try:
-        records = database.transact(engine, partial(database.newest, most=most))
+        records = database.transact(engine, partial(database.sample, model_version=model_version, most=most))
     except SQLAlchemyError as error:
         what_to_do = "give DATA=file, or let the service answer first"
         raise UserError(f"the prediction log cannot be read ({_reason(error)}); {what_to_do}") from None
