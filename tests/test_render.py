@@ -112,27 +112,3 @@ def _without_update_advice(path: Path, text: str) -> str:
         if path.name == "README.md"
         else text
     )
-
-
-def test_a_stage_depends_on_all_code_that_it_imports(rendered: Path) -> None:
-    """Otherwise an edit leaves a stale result in place."""
-    stages = yaml.safe_load((rendered / "dvc.yaml").read_text())["stages"]
-    for stage, content in stages.items():
-        needed = _imported(rendered / "src/customer_model/pipeline" / f"{stage}.py", set())
-        listed = {rendered / name for name in content["deps"]}
-        assert needed <= listed, (stage, [str(path.relative_to(rendered)) for path in needed - listed])
-
-
-def _imported(path: Path, seen: set[Path]) -> set[Path]:
-    """A module and all of the package's modules that importing it loads; packages without code are left out."""
-    if path in seen or path.read_text().count("\n") < 2:
-        return seen
-    seen.add(path)
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            base = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
-            for found in (base, *(base / alias.name for alias in node.names)):
-                for module in (found.with_suffix(".py"), found / "__init__.py"):
-                    if module.exists():
-                        _imported(module, seen)
-    return seen
