@@ -232,6 +232,8 @@ def test_a_clone_gets_all_that_was_pushed(trained_copy: Render, tmp_path: Path) 
     assert (clone / "data/raw/customers.csv").read_bytes() == (project / "data/raw/customers.csv").read_bytes()
     done = make(clone, "pipeline")
     assert "Running stage" not in done.stdout and git(clone, "status", "--porcelain") == ""
+    assert "version 1" in make(clone, "promote").stdout
+    assert digests(clone / "artifacts/champion") == digests(project / "artifacts/bundle")
     run(project, "dvc", "gc", "--workspace", "--force")
     shutil.rmtree(project / "data/raw")
     run(project, "dvc", "checkout", "data/raw.dvc")
