@@ -1,6 +1,7 @@
 """Rendered projects for the tests: made from the work tree, through Copier, and run through their own make verbs."""
 
 import hashlib
+import importlib
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import copier
 import pytest
@@ -51,6 +53,8 @@ UNTOUCHED = {"PYTHONDONTWRITEBYTECODE": "1"}  # for programs that run in a rende
 GRID = ROOT / ".cache/matrix.md"
 
 Render = Callable[..., Path]
+Module = Callable[[str], Any]
+MADE = "made_model"  # name of the package that tests import
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -120,6 +124,22 @@ def render(template: Path, shared: Path) -> Render:
         return folder
 
     return rendered
+
+
+@pytest.fixture(scope="session")
+def code(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Module:
+    """`code("pipeline.split")` gives that module of a rendered project, whose package has a name of its own here."""
+    source = tmp_path_factory.mktemp("made")
+    shutil.copytree(render() / "src/customer_model", source / MADE)
+
+    def module(name: str) -> Any:
+        sys.path.insert(0, str(source))
+        try:
+            return importlib.import_module(f"{MADE}.{name}")
+        finally:
+            sys.path.remove(str(source))
+
+    return module
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,6 @@
 """How candidates are parted, compared and judged, on small made tables whose answers are known."""
 
-import importlib
 import json
-import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,26 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import yaml
-from conftest import Render
-
-NAME = "judging_model"
-Module = Callable[[str], Any]
-
-
-@pytest.fixture(scope="session")
-def code(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Module:
-    """`code("pipeline.split")` gives that module of a rendered project, whose package has a name of its own here."""
-    source = tmp_path_factory.mktemp("judging")
-    shutil.copytree(render() / "src/customer_model", source / NAME)
-
-    def module(name: str) -> Any:
-        sys.path.insert(0, str(source))
-        try:
-            return importlib.import_module(f"{NAME}.{name}")
-        finally:
-            sys.path.remove(str(source))
-
-    return module
+from conftest import Module
 
 
 def content(metric: str = "", **columns: dict[str, Any]) -> dict[str, Any]:

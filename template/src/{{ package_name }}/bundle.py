@@ -3,8 +3,8 @@
     model.onnx         the graph: encoded inputs to scores
     encoder.json       what the encoder learned from the training part
     contract.yaml      the contract the model was trained under
-    reference.parquet  what drift looks at, of records that the model learned from or was judged by
-    bundle.json        names, decision, golden records, lineage
+    reference.parquet  what drift looks at, of records that the model learned from or was judged by: column by column
+    bundle.json        names, decision, golden records that nobody has, lineage
     SHA256SUMS         the digest of each file above, as `sha256sum --check` reads it
 
 Saving is training's business, loading everybody's. Loading needs ONNX Runtime and NumPy, and runs no code from the
@@ -33,7 +33,7 @@ from .modality import Columns, Encoder, Inputs, Record
 from .runtime import session
 from .task import Decision
 
-FORMAT = 3
+FORMAT = 4
 MODEL, ENCODER, CONTRACT, REFERENCE, MANIFEST = FILES = (
     "model.onnx",
     "encoder.json",
@@ -53,7 +53,7 @@ class BundleError(UserError):
 
 
 class Golden(BaseModel):
-    """A raw record of the training part with the scores it must get."""
+    """A raw record that nobody has, with the scores it must get."""
 
     record: dict[str, Any]
     scores: list[float]
@@ -190,7 +190,7 @@ def _manifest(path: Path, raw: bytes) -> Manifest:
         raise BundleError(f"bundle {path}: {MANIFEST} is not JSON") from None
     found = content.get("format") if isinstance(content, dict) else None
     if found != FORMAT:
-        raise BundleError(f"bundle {path}: has format {found!r}, this code reads format {FORMAT}")
+        raise BundleError(f"bundle {path}: has format {found!r}, this code reads {FORMAT}: run `make pipeline`")
     try:
         return Manifest.model_validate(content)
     except ValidationError as error:

@@ -1,9 +1,12 @@
-"""Numbers as people read them: three significant digits, thousands separators, per cents."""
+"""Numbers as people read them: three significant digits, thousands separators, per cents. Texts that are no markup."""
 
 import math
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterable, Mapping
 
 ABSENT = "\N{EM DASH}"
+LONGEST = 100  # characters of a name on a page
+MARKUP = {ord(sign): chr(ord(sign) + 0xFEE0) for sign in "<>&\"'`\\$[]{}"}  # to their full-width forms
 
 
 def number(value: float | None, significant: int = 3) -> str:
@@ -29,3 +32,18 @@ def of_100(interval: Mapping[str, float]) -> str:
     """A share with its interval as a count: about 53 (95% interval 47 to 59)."""
     value, low, high = (f"{100 * interval[key]:.0f}" for key in ("value", "low", "high"))
     return f"about {value} (95% interval {low} to {high})"
+
+
+def harmless(texts: Iterable[str]) -> dict[str, str]:
+    """Each text as no page, script or chart takes it for its own language: signs of markup become wide ones.
+
+    Texts that differ stay different.
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        kept = (" " if unicodedata.category(sign)[0] in "CZ" else sign for sign in text[:LONGEST])
+        name = "".join(kept).translate(MARKUP)
+        while name in found.values():
+            name += "'".translate(MARKUP)
+        found[text] = name
+    return found

@@ -19,23 +19,29 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from evidently import DataDefinition, Dataset, Report
-from evidently.core.report import Snapshot
 from evidently.presets import DataDriftPreset
 from scipy.stats import fisher_exact
 
 from ..bundle import REFERENCE, Bundle
 from ..errors import UserError
+from ..privacy import RARE
 from ..settings import DriftParams, Environment, load_params
+from ..wording import harmless
 from .window import file_columns, logged_columns
 
 NO_DRIFT, ERROR, TOO_LITTLE, DRIFT = 0, 1, 2, 3
 OUT = Path("artifacts/drift")
 EPOCH = datetime(1970, 1, 1)
 COMMON_SHARE = 0.02
+NEW_SHARE = 0.05  # of a level that the reference does not name: this one alone hardly makes a distance
 CHANCE = 3.3  # one pair of equal normal samples in 1,000 lies further apart than so many times sqrt(1/n + 1/m)
 BY_CHANCE = 0.001  # more gaps, fewer, or nothing but gaps: no chance below this
 FEW_GAPS = 0.05  # a share of missing values that moved by less matters little
-POOLED = "(a rare level)"
+POOLED = "(a less common level)"
+NOTHING_ELSE = (  # the page holds all of its scripts and loads nothing
+    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src 'unsafe-inline'; "
+    "style-src 'unsafe-inline'; img-src data: blob:; font-src data:\">"
+)
 WIDE = '<style>[id^="root_"] { min-width: 60rem }</style>'  # Evidently cuts its page off on a narrow screen
 
 
@@ -64,12 +70,8 @@ def compare(window: Mapping[str, list[Any]], bundle: Bundle, params: DriftParams
     needed = math.floor(params.share * (len(compared) + len(gone))) + 1  # so many columns are drift
     share = max(0, needed - len(gone)) / len(compared)  # Evidently counts those that it compares, and shows this
     shown = limits | dict.fromkeys(gaps, -1.0)  # Evidently does not look at gaps: whatever the distance, it is drift
-    snapshot = report(past, present, {name: kinds[name] for name in compared}, shown, math.floor(1e4 * share) / 1e4)
-    distances = {
-        metric["config"]["column"]: float(metric["value"])
-        for metric in snapshot.dict()["metrics"]
-        if metric["config"]["type"].endswith(":ValueDrift")
-    }
+    of_kind = {name: kinds[name] for name in compared}
+    distances, page = report(past, present, of_kind, shown, math.floor(1e4 * share) / 1e4)
     drifted = sorted(gone + [name for name, distance in distances.items() if distance >= shown[name]])
     result = {
         "drift": len(drifted) >= needed,
@@ -85,7 +87,7 @@ def compare(window: Mapping[str, list[Any]], bundle: Bundle, params: DriftParams
     }
     out.mkdir(parents=True, exist_ok=True)
     headline = f'<p style="margin: 1rem 1.5rem; font: 1.1rem sans-serif">{escape(verdict(result))}</p>'
-    page = snapshot.get_html_str(as_iframe=False).replace("<body>", f"<body>{WIDE}{headline}", 1)
+    page = page.replace("<head>", f"<head>{NOTHING_ELSE}", 1).replace("<body>", f"<body>{WIDE}{headline}", 1)
     (out / "drift.html").write_text(page, encoding="utf-8")
     (out / "drift.json").write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return result
@@ -146,29 +148,48 @@ def limit(past: pd.Series, present: pd.Series, params: DriftParams) -> float:
 
 def report(
     past: pd.DataFrame, present: pd.DataFrame, kinds: Mapping[str, str], limits: dict[str, float], share: float
-) -> Snapshot:
-    """Evidently's comparison of the columns in `kinds`; from this share of drifted ones on, it speaks of drift."""
-    definition = DataDefinition(
-        numerical_columns=[name for name, kind in kinds.items() if kind == "numerical"],
-        categorical_columns=[name for name, kind in kinds.items() if kind == "categorical"],
-    )
+) -> tuple[dict[str, float], str]:
+    """Evidently's comparison of the columns in `kinds`: their distances, and its page.
+
+    From this share of drifted columns on, the page speaks of drift. Names and levels that are HTML, which Evidently
+    would put there as they are, are text to it.
+    """
+    names = harmless(kinds)
+    past, present = (frame[list(kinds)].rename(columns=names) for frame in (past, present))
+    categorical = [names[name] for name, kind in kinds.items() if kind == "categorical"]
+    for name in categorical:
+        levels = harmless(sorted({str(level) for level in (*past[name].dropna(), *present[name].dropna())}))
+        for frame in (past, present):
+            frame[name] = frame[name].map(lambda level, levels=levels: levels[str(level)], na_action="ignore")
+    numerical = [name for name in names.values() if name not in categorical]
+    definition = DataDefinition(numerical_columns=numerical, categorical_columns=categorical)
     preset = DataDriftPreset(
-        columns=list(kinds),
+        columns=list(names.values()),
         num_method="wasserstein",
         cat_method="jensenshannon",
-        per_column_threshold=limits,
+        per_column_threshold={names[name]: distance for name, distance in limits.items()},
         drift_share=share,
     )
-    return Report([preset], include_tests=True).run(
+    snapshot = Report([preset], include_tests=True).run(
         Dataset.from_pandas(present, definition), Dataset.from_pandas(past, definition)
     )
+    found = {
+        metric["config"]["column"]: float(metric["value"])
+        for metric in snapshot.dict()["metrics"]
+        if metric["config"]["type"].endswith(":ValueDrift")
+    }
+    return {name: found[names[name]] for name in kinds}, snapshot.get_html_str(as_iframe=False)
 
 
 def pool_rare(past: pd.Series, present: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """Levels that are rare in the reference as one: chance alone moves each of a hundred small shares."""
-    shares = past.value_counts(normalize=True)
-    rare = shares.index[shares < COMMON_SHARE]
-    return past.mask(past.isin(rare), POOLED), present.mask(present.isin(rare), POOLED)
+    """Levels that are rare in the reference as one: chance alone moves each of a hundred small shares.
+
+    Another one is made of those that the reference does not name, unless they are frequent now.
+    """
+    shares, now = past.value_counts(normalize=True), present.value_counts(normalize=True)
+    rare = shares.index[shares < COMMON_SHARE].difference([RARE])
+    new = now.index[now < NEW_SHARE].difference(shares.index)
+    return past.mask(past.isin(rare), POOLED), present.mask(present.isin(rare), POOLED).mask(present.isin(new), RARE)
 
 
 def as_series(values: list[Any], kind: str) -> pd.Series:

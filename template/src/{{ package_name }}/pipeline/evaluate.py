@@ -13,6 +13,7 @@ from .. import contract as contracts
 from ..artifacts import CANDIDATE, EVALUATION, TEST_SCORES, write_json
 from ..bundle import Bundle
 from ..contract import NUMERIC, Contract, Costs
+from ..privacy import RARE, shared
 from ..settings import load_params
 from ..task import baseline_scores, by_class, cost, do_nothing, encode_target
 from . import command
@@ -103,16 +104,21 @@ def interval(value: float, draws: list[float]) -> Interval:
 
 
 def slices(test: pa.Table, y: np.ndarray, scores: np.ndarray, judge: Judge) -> list[dict[str, Any]]:
-    """The metrics of each level of the contract's group and sensitive columns that has enough rows."""
+    """The metrics of each level of the contract's group and sensitive columns that has enough rows.
+
+    Levels that only a few records have are counted together, and not named.
+    """
     contract, found = judge.contract, []
     for name in contract.slices:
         if name not in test.column_names:
             continue
         levels = levels_of(test, name, contract)
+        named = shared(zip(levels, range(len(levels)), strict=True))
+        levels = np.array([level if level in named else RARE for level in levels], dtype=object)
         for level in sorted(set(levels)):
             rows = np.flatnonzero(levels == level)
             entry: dict[str, Any] = {"column": name, "level": level, "rows": len(rows)}
-            if len(rows) >= contract.acceptance.slice_minimum_rows:
+            if len(rows) >= contract.acceptance.slice_minimum_rows and level != RARE:
                 metrics = judge.measure(y[rows], scores[rows])
                 entry |= {"value": metrics.get(judge.metric), "metrics": metrics}
             found.append(entry)

@@ -13,14 +13,15 @@ from .. import model
 from ..artifacts import CANDIDATE, INGEST, read_json
 from ..bundle import MODEL, REFERENCE, Bundle, Golden, Manifest, digest, save
 from ..contract import PATH as CONTRACT
+from ..reader import Reader, refused
 from ..records import to_raw
 from ..settings import PARAMS, Params
 from ..task import Decision
-from . import PipelineError
+from . import PipelineError, synthetic
 from .fold import Fold
 from .table import columns_of, read_part, write
 
-GOLDEN_RECORDS, GOLDEN_DRAW = 5, 50
+GOLDEN_RECORDS, GOLDEN_DRAW = 5, 100
 
 
 def export(fitted: Any, decision: Decision, fold: Fold) -> Bundle:
@@ -42,42 +43,59 @@ def export(fitted: Any, decision: Decision, fold: Fold) -> Bundle:
     write(pa.table({}), CANDIDATE / REFERENCE)
     save(CANDIDATE, CONTRACT, fold.encoder, manifest)
     # Embeddings of the reference and scores of golden records are what this very graph gives.
-    draft, train, params = Bundle.load(CANDIDATE), read_part("train"), fold.judge.params
-    write(reference(draft, train, read_part("validation"), params), CANDIDATE / REFERENCE)
-    golden = golden_records(draft, train, params.seed)
+    draft, parts, params = Bundle.load(CANDIDATE), (read_part("train"), read_part("validation")), fold.judge.params
+    write(reference(draft, *parts, params), CANDIDATE / REFERENCE)
+    golden = golden_records(draft, *parts, params.seed)
     save(CANDIDATE, CONTRACT, fold.encoder, manifest.model_copy(update={"golden": golden}))
     return Bundle.load(CANDIDATE)
 
 
 def reference(bundle: Bundle, train: pa.Table, validation: pa.Table, params: Params) -> pa.Table:
-    """What drift is measured against: held-out records, and training records up to the number wanted.
+    """What drift is measured against: held-out records, and training records up to the number wanted, column by column.
 
-    A model knows its training records, so their embeddings are unlike those of any others: these are left out.
+    A model knows its training records, so their embeddings are unlike those of any others: these are left out. Which
+    values make up a record is left out, too: drift compares columns.
     """
     held_out = bundle.describe(columns_of(validation))
     wanted = max(0, params.drift.reference_rows - validation.num_rows)
-    rows = np.random.default_rng(params.seed).permutation(train.num_rows)[:wanted]
-    known = bundle.describe(columns_of(train.take(np.sort(rows))), np.empty((len(rows), 0)))
-    return pa.table({name: known.get(name, [None] * len(rows)) + values for name, values in held_out.items()})
+    learned = train.take(np.sort(np.random.default_rng(params.seed).permutation(train.num_rows)[:wanted]))
+    known = bundle.describe(columns_of(learned), np.empty((learned.num_rows, 0)))
+    columns = {name: known.get(name, [None] * learned.num_rows) + values for name, values in held_out.items()}
+    owners = synthetic.owners_of(pa.concat_tables([learned, validation]), bundle.contract)
+    return pa.table(synthetic.unlink(columns, owners, params.seed))
 
 
-def golden_records(bundle: Bundle, train: pa.Table, seed: int) -> tuple[Golden, ...]:
-    """Raw records with the scores that the bundle gives them: of a draw with few gaps those with the smallest pictures.
+def golden_records(bundle: Bundle, train: pa.Table, validation: pa.Table, seed: int) -> tuple[Golden, ...]:
+    """Raw records that nobody has, with the scores that the bundle gives them: of many, those with unlike scores.
 
     They stand in the bundle, in the examples of the service's description, and in front of people.
+
+    Raises:
+        PipelineError: the contract takes none of them.
     """
-    contract = bundle.contract
-    shown = [*contract.features, *contract.with_role("time"), *(rule.column for rule in contract.eligibility)]
-    gaps = np.sum([train.column(name).is_null().to_numpy() for name in contract.features], axis=0)
-    rows = np.random.default_rng(seed).permutation(train.num_rows)
-    drawn = rows[np.argsort(gaps[rows], kind="stable")][:GOLDEN_DRAW]
-    records = train.select(list(dict.fromkeys(shown))).take(drawn).to_pylist()
-    small = sorted(records, key=picture_bytes)[:GOLDEN_RECORDS]
-    return tuple(Golden(record=to_raw(contract, one), scores=bundle.scores_one(one)[0].tolist()) for one in small)
+    contract, reader = bundle.contract, Reader(bundle.contract)
+    named = [*contract.features, *contract.with_role("time"), *(rule.column for rule in contract.eligibility)]
+    shown = list(dict.fromkeys(named))
+    made = synthetic.draw(contract, shown, train, np.random.default_rng(seed), GOLDEN_DRAW)
+    read = [(raw, *reader.one(raw)) for raw in (to_raw(contract, record) for record in made)]
+    taken = [(raw, typed) for raw, typed, findings in read if not refused(findings)]
+    if not taken:
+        wrong = refused(read[0][2])[0]
+        raise PipelineError(f"the contract takes no record that its columns make: {wrong.field}: {wrong.detail}")
+    free = synthetic.of_nobody([{name: typed[name] for name in shown} for _, typed in taken], (train, validation))
+    taken = [one for one, is_free in zip(taken, free, strict=True) if is_free] or taken
+    scores = np.concatenate([bundle.scores_one(typed) for _, typed in taken])
+    return tuple(Golden(record=taken[row][0], scores=scores[row].tolist()) for row in unlike(scores, GOLDEN_RECORDS))
 
 
-def picture_bytes(record: dict[str, Any]) -> int:
-    return sum(len(value) for value in record.values() if isinstance(value, bytes))
+def unlike(scores: np.ndarray, count: int) -> list[int]:
+    """So many rows whose scores are far apart: the first, then always the one that is furthest from those chosen."""
+    chosen = [0]
+    while len(chosen) < min(count, len(scores)):
+        apart = np.abs(scores[:, None] - scores[chosen]).max(axis=2).min(axis=1)
+        apart[chosen] = -1
+        chosen.append(int(apart.argmax()))
+    return chosen
 
 
 def lineage() -> dict[str, str]:

@@ -8,6 +8,7 @@ import pandas as pd
 from .. import contract as contracts
 from ..artifacts import CLEAN, VALIDATION, write_json
 from ..contract import Column, Contract
+from ..privacy import shared
 from ..records import as_bound
 from ..settings import load_params
 from . import PipelineError, command
@@ -85,9 +86,10 @@ def outside_values(frame: pd.DataFrame, contract: Contract) -> tuple[list[str], 
     accepted: list[str] = []
     for name, column in contract.stored.items():
         for rule, wrong in broken_rules(frame[name].dropna(), column):
-            values = ", ".join(str(value) for value in wrong.drop_duplicates()[:EXAMPLES])
-            text = f"column {name!r}: {len(wrong)} value(s) outside {rule}, such as {values}"
-            (refused if column.outside == "refuse" else accepted).append(text)
+            strict, each = column.outside == "refuse", list(dict.fromkeys(wrong))
+            named = each if strict else list(shared((value, row) for row, value in enumerate(wrong)))  # for the report
+            such = f", such as {', '.join(map(str, named[:EXAMPLES]))}" if named else ""
+            (refused if strict else accepted).append(f"column {name!r}: {len(wrong)} value(s) outside {rule}{such}")
     return refused, accepted
 
 

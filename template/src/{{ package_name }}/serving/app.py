@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from html import escape
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi_offline import FastAPIOffline
 
 from ..settings import Environment
@@ -81,7 +83,23 @@ def _without_routes(served: Predictor, documented: bool, lifespan: Any) -> FastA
         "redoc_url": None,
         "telemetry": {"tracing": False, "metrics": False},  # `edge` and `tracing` see to both
     }
-    return FastAPIOffline(**about) if documented else FastAPI(openapi_url=None, **about)
+    if not documented:
+        return FastAPI(openapi_url=None, **about)
+    app = FastAPIOffline(docs_url=None, **about)
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        """Swagger's page, which takes its title for HTML; what it loads is named from here, whatever the prefix."""
+        files = "static-offline-docs/swagger-ui"
+        return get_swagger_ui_html(
+            title=escape(app.title),
+            openapi_url="openapi.json",
+            swagger_js_url=f"{files}-bundle.js",
+            swagger_css_url=f"{files}.css",
+            swagger_favicon_url="static-offline-docs/favicon.png",
+        )
+
+    return app
 
 
 def _add_predict(app: FastAPI, service: Service, environment: Environment) -> None:

@@ -30,6 +30,7 @@ DEEP = ("I;16", "I;16B", "I;16L", "I;16N")
 NEUTRAL = 127  # grey of what a picture does not fill, and of a picture that is missing
 PATCHES = 7  # an edge, that an explanation paints over one after the other
 DESCRIBED_EDGE = 512
+INVENTED_EDGE = 48
 DESCRIPTORS = ("brightness", "contrast", "sharpness", "saturation", "width", "height", "aspect", "format", "mode")
 DAMAGE = (OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, OverflowError, struct.error, zlib.error)
 
@@ -148,6 +149,18 @@ def _square(picture: Image.Image, size: int, fit: Fit, colour: bool) -> np.ndarr
     else:
         square = ImageOps.fit(picture, edges, filter_)
     return np.asarray(square) if colour else np.asarray(square.convert("L"))[:, :, None]
+
+
+def invent(images: Sequence[bytes], owners: Sequence[Any], generator: np.random.Generator, count: int) -> list[bytes]:
+    """Pictures that nobody took, as small PNG files: coloured patches, sharp or blurred."""
+    invented = []
+    for size in generator.integers(2, 7, count):
+        patches = generator.integers(0, 256, (size, size, 3), dtype=np.uint8)
+        blur = Image.Resampling.BICUBIC if generator.random() < 0.5 else Image.Resampling.NEAREST
+        file = io.BytesIO()
+        Image.fromarray(patches).resize((INVENTED_EDGE, INVENTED_EDGE), blur).save(file, "PNG")
+        invented.append(file.getvalue())
+    return invented
 
 
 class ImageParams(Section):

@@ -20,6 +20,7 @@ Part = image.Patch  # what an explanation leaves out
 
 FEATURE_TYPES: tuple[Type, ...] = ("image",)
 PARSERS: Mapping[Type, Callable[[Any], Any]] = {"image": image.parse}
+MAKERS: Mapping[Type, Callable[..., list[Any]]] = {"image": image.invent}
 MEDIA_TYPES = image.MEDIA_TYPES
 
 DIRECTIONS = 9

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from .ascii import to_ascii
 from .contract import Contract, Type
-from .text import TextEncoder, TextParams, Words, fit_texts, join, join_one, normalise, parse
+from .text import TextEncoder, TextParams, Words, fit_texts, invent, join, join_one, normalise, parse
 
 Columns = Mapping[str, Any]  # column name -> list or array of typed values, None for missing
 Record = Mapping[str, Any]  # column name -> one typed value
@@ -21,6 +21,7 @@ Part = Words  # what an explanation leaves out
 
 FEATURE_TYPES: tuple[Type, ...] = ("text",)
 PARSERS: Mapping[Type, Callable[[Any], Any]] = {"text": parse}
+MAKERS: Mapping[Type, Callable[..., list[Any]]] = {"text": invent}
 MEDIA_TYPES: tuple[str, ...] = ("text/plain",)
 
 

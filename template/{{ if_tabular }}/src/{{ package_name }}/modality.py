@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property, lru_cache
 from itertools import groupby
-from statistics import median_low, mode
+from statistics import median_low
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from .contract import NUMERIC, Column, Contract, ContractError, Section, Type
+from .privacy import FEW, round_between
 from .quantities import CALENDAR, AnyQuantity, Cycle, Elapsed, Product, Rank, Ratio, Value, as_list, dates_of, days_of
 
 Columns = Mapping[str, Any]  # column name -> list or array of typed values, None or NaN for missing
@@ -27,6 +28,7 @@ Level = bool | int | float | str | None  # a value as JSON has it
 
 FEATURE_TYPES: tuple[Type, ...] = ("number", "integer", "category", "ordinal", "datetime", "boolean")
 PARSERS: Mapping[Type, Callable[[Any], Any]] = {}  # no type beyond those that `records` reads
+MAKERS: Mapping[Type, Callable[..., list[Any]]] = {}  # nor beyond those that `pipeline.synthetic` draws
 MEDIA_TYPES: tuple[str, ...] = ()  # a request's body is always JSON
 
 FREQUENCY_LEVELS = 5_000
@@ -127,12 +129,14 @@ class OneHot(Section):
         values = as_list(columns[column])
         counts = Counter(value for value in values if value is not None)
         common = sorted(counts, key=lambda level: (-counts[level], level))
-        frequent = [level for level in common if counts[level] >= params.rare_share * len(values)]
+        least = max(FEW, params.rare_share * len(values))
+        frequent = [level for level in common if counts[level] >= least]
         levels = tuple(frequent[: params.max_levels])
         if not counts or (len(counts) == 1 and len(values) == counts[common[0]]):
             return None
         crowded = len(frequent) > len(levels) or len(counts) > 2 * params.max_levels
-        shares = {level: counts[level] / len(values) for level in common[:FREQUENCY_LEVELS]} if crowded else {}
+        told = [level for level in common[:FREQUENCY_LEVELS] if counts[level] >= FEW]
+        shares = {level: counts[level] / len(values) for level in told} if crowded else {}
         return cls(column=column, levels=levels, shares=shares)
 
     def one(self) -> Step:
@@ -244,15 +248,21 @@ class Encoder(Section):
 
 
 def _typical(column: Column, values: Any) -> Level:
-    """The median, of an even number of values the lower one in the middle, or the most frequent level.
+    """About the median, of a date the day, or the most frequent level.
 
-    None where most values are missing.
+    None where most values are missing, or no level is shared by several records.
     """
     listed = as_list(values)
-    present = [value for value in listed if value is not None and value == value]
-    if 2 * len(present) < len(listed):
+    present = sorted(value for value in listed if value is not None and value == value)
+    if not present or 2 * len(present) < len(listed):
         return None
-    return _plain(column, median_low(present) if column.type in (*NUMERIC, "datetime") else mode(present))
+    if column.type in NUMERIC:
+        low, median, high = (present[int(part * (len(present) - 1))] for part in (0.45, 0.5, 0.55))
+        return _plain(column, round_between(low, median, high, column.type == "integer"))
+    if column.type == "datetime":
+        return _plain(column, median_low(present).replace(hour=0, minute=0, second=0, microsecond=0))
+    level, count = Counter(present).most_common(1)[0]
+    return level if count >= FEW or column.levels or column.type == "boolean" else None
 
 
 def _plain(column: Column, value: Any) -> Level:

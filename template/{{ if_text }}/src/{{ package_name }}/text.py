@@ -12,9 +12,11 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, Field
 
 from .contract import Contract, ContractError, Section
+from .privacy import shared
 
 Kind = Literal["joins", "alone", "breaks"]
 
@@ -22,6 +24,7 @@ LIMIT = 100_000  # characters
 DESCRIBED = 4_000  # characters of a text that drift looks at, apart from its length
 CACHED = 2**16  # characters whose properties are remembered: more than texts use, few enough to hold
 SELECTOR = "VARIATION SELECTOR"  # says how the sign before it is drawn, and is no word
+LONGEST_INVENTED = 40  # words
 RUNS = 50  # of words that an explanation leaves out, one after the other
 UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN")  # written without blanks
 SCRIPTS = {"cjk": "han", "hiragana": "kana", "katakana": "kana"}  # others go by the first word of their letters' names
@@ -234,6 +237,16 @@ def fit_texts(columns: Mapping[str, Any], contract: Contract, params: TextParams
     counts = Counter(word for text in texts for word in set(words(normalise(text))))
     known = sorted(word for word, count in counts.items() if count >= params.known_after)
     return {"columns": read, "known": tuple(known), "dropped": dropped}
+
+
+def invent(texts: Sequence[str], owners: Sequence[Any], generator: np.random.Generator, count: int) -> list[str]:
+    """Texts that nobody wrote: words that several use, in any order. `owners` says whose each text is."""
+    used = [(set(words(normalise(text))), owner) for text, owner in zip(texts, owners, strict=True)]
+    common = shared((word, owner) for found, owner in used for word in found) or {"example": 1}
+    shares = np.array(list(common.values())) / sum(common.values())
+    least, most = np.quantile([len(found) for found, _ in used], [0.1, 0.9]).clip(1, LONGEST_INVENTED).round()
+    lengths = generator.integers(int(least), int(most) + 1, count)
+    return [" ".join(generator.choice(list(common), length, p=shares)) for length in lengths]
 
 
 def _missing_share(texts: Sequence[Any]) -> float:

@@ -14,7 +14,7 @@ from pydantic import Field
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from .contract import Contract, ContractError, Type
-from .text import TextEncoder, TextParams, Words, fit_texts, join, join_one, parse
+from .text import TextEncoder, TextParams, Words, fit_texts, invent, join, join_one, parse
 
 Columns = Mapping[str, Any]  # column name -> list or array of typed values, None for missing
 Record = Mapping[str, Any]  # column name -> one typed value
@@ -23,6 +23,7 @@ Part = Words  # what an explanation leaves out
 
 FEATURE_TYPES: tuple[Type, ...] = ("text",)
 PARSERS: Mapping[Type, Callable[[Any], Any]] = {"text": parse}
+MAKERS: Mapping[Type, Callable[..., list[Any]]] = {"text": invent}
 MEDIA_TYPES: tuple[str, ...] = ("text/plain",)
 
 PADDING, UNKNOWN = "[PAD]", "[UNK]"
