@@ -218,7 +218,7 @@ def run(arguments: argparse.Namespace) -> int:
         columns = logged_columns(log, bundle.manifest.model_version, params.window_rows)
     rows = len(next(iter(columns.values()), []))
     if rows < params.minimum_rows:
-        of = "" if arguments.data else f" that model {bundle.manifest.model_version} answered"
+        of = "" if arguments.data else f" that model {bundle.manifest.model_version} of {bundle.path} answered"
         print(f"drift: {rows} records{of} are too few to say, {params.minimum_rows} are needed")
         return TOO_LITTLE
     described = bundle.describe(columns) if arguments.data else columns  # what is logged is described already
