@@ -576,6 +576,15 @@ def test_own_data_lie_in_data_raw_as_files(
     assert copied == (linked or place != "data/raw/mine.csv")
 
 
+def test_data_raw_itself_is_no_link(classification_package: Package, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("data").mkdir()
+    Path("../far").mkdir()
+    Path("data/raw").symlink_to(Path("../far").resolve())
+    assert classification_package.infer(put("mine.csv", as_text(table())), "y") == 1
+    assert "data/raw is or lies behind a link" in capsys.readouterr().err
+    assert not Path("contract.yaml").exists() and not any(Path("../far").iterdir())
+
+
 def database(columns: dict[str, list[Any]]) -> str:
     with sqlite3.connect("shop.db") as connection:
         names = ", ".join(f'"{name}"' for name in columns)

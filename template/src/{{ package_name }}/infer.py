@@ -171,8 +171,10 @@ def adopt(source: Source) -> Source:
     path, raw = source.path.resolve(), Path.cwd() / RAW
     if path.is_relative_to(raw):
         return source.model_copy(update={"path": path.relative_to(Path.cwd())})
-    if raw.resolve() != raw or raw.is_relative_to(path):
-        raise SourceError(f"{source.path}: give a file or a folder that does not hold {RAW}, which must be no link")
+    if raw.resolve() != raw:
+        raise SourceError(f"{RAW} is or lies behind a link, where DVC stores nothing: make it a folder")
+    if raw.is_relative_to(path):
+        raise SourceError(f"{source.path} is the folder of {RAW}: give the file or the folder of the data alone")
     source = source.model_copy(update={"path": path})  # behind a link the files lie elsewhere
     _unlink(RAW / path.name)
     for file in dict.fromkeys([*([] if path.is_dir() else [source.path]), *files_of(source)]):
