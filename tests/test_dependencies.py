@@ -21,6 +21,11 @@ PLANTED = {  # a file that a user adds, what else is edited for it, and a stage 
     "src/customer_model/lists/stop.txt": ("relative.py", "(files(__package__) / 'lists/stop.txt')", "tune"),
     "lookup/regions.csv": ("pipeline/evaluate.py", "LOOKUP = Path('lookup')\nread(LOOKUP / 'regions.csv')", "evaluate"),
     "prices/2026.csv": ("pipeline/train.py", "[open(f'prices/{year}.csv') for year in years]", "train"),
+    "codes/eu.csv": ("pipeline/report.py", "ALL = [read('codes/' + name) for name in names]", "report"),
+    "apart/first.py": ("task.py", "import apart.first", "tune"),
+    "apart/near.py": ("../../apart/first.py", "from . import near", "tune"),
+    "scripts/extra.py": ("../../scripts/extra.py", "import beside", "extra"),
+    "scripts/beside.py": ("../../scripts/beside.py", "from customer_model import errors", "extra"),
     "data/levels.csv": ("pipeline/split.py", "LEVELS = 'data/levels.csv'", "split"),
 }
 
@@ -39,10 +44,11 @@ def test_what_dvc_yaml_lacks_is_said_with_its_line(project: Render) -> None:
         (folder / name).write_text("VALUE = 1\n")
         file = package / editor
         file.write_text(f"{file.read_text() if file.exists() else ''}\n{line}\n")
+    dvc = folder / "dvc.yaml"
+    dvc.write_text(f"{dvc.read_text()}  extra:\n    cmd: python scripts/extra.py\n    deps: []\n")
     said = run(folder, *CHECK, ok=False).stderr
     for name, (_, _, stage) in PLANTED.items():
         assert re.search(rf"the stage {stage} needs `- ({Path(name).parent}|{name})` under deps", said), (name, said)
-    dvc = folder / "dvc.yaml"
     content = yaml.safe_load(dvc.read_text())
     for stage, path in re.findall(r"the stage (\w+) needs `- ([^`]+)`", said):
         content["stages"][stage]["deps"].append(path)

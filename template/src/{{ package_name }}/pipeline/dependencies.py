@@ -11,7 +11,7 @@ import ast
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -138,13 +138,14 @@ def _has_code(file: Path) -> bool:
 def _imports(file: Path) -> list[tuple[str, Path, str]]:
     """Of each import of a module of the project's own: the local name, the module's file, the name in it."""
     found = []
+    roots = ROOTS if file.is_relative_to(PACKAGE) else (file.parent, *ROOTS)  # a script finds what lies beside it
     for node in ast.walk(_tree(file)):
         if isinstance(node, ast.Import):
-            found += [(alias.asname or "", path, "") for alias in node.names for path in _files(alias.name)]
+            found += [(alias.asname or "", path, "") for alias in node.names for path in _files(alias.name, roots)]
         elif isinstance(node, ast.ImportFrom):
             base = _dotted(file, node.level) + (node.module or "")
-            for alias in node.names:
-                found += [(alias.asname or alias.name, path, alias.name) for path in _files(f"{base}.{alias.name}")]
+            for name, local in ((alias.name, alias.asname or alias.name) for alias in node.names):
+                found += [(local, path, name) for path in _files(f"{base}.{name}", roots)]
         elif isinstance(node, ast.Call) and _called(node) in ("import_module", "__import__"):
             names = [value.value for value in node.args if isinstance(value, ast.Constant)]
             for name in (str(name) for name in names[:1]):
@@ -157,13 +158,14 @@ def _dotted(file: Path, level: int) -> str:
     """The dotted beginning of a relative import; empty for an absolute one."""
     if not level:
         return ""
-    return "".join(f"{part}." for part in file.relative_to(PACKAGE.parent).parts[: -level or None])
+    root = next(root for root in ROOTS if file.is_relative_to(root))
+    return "".join(f"{part}." for part in file.relative_to(root).parts[:-level])
 
 
-def _files(dotted: str) -> Iterator[Path]:
+def _files(dotted: str, roots: Sequence[Path] = ROOTS) -> Iterator[Path]:
     """The files that importing a name runs, outermost first, where they are the project's own."""
     parts = dotted.strip(".").split(".")
-    for root in ROOTS:
+    for root in roots:
         for length in range(1, len(parts) + 1):
             path = root.joinpath(*parts[:length])
             yield from (file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file())
@@ -191,7 +193,7 @@ def _paths(file: Path) -> Iterator[Path]:
     for node in ast.walk(_tree(file)):
         if (value := _value(node, file, names)) is not None:
             if isinstance(node, ast.Constant):  # a word may be the name of anything
-                yield from (path for path in (value, file.parent / value) if path.suffix)
+                yield from (path for path in (value, file.parent / value) if path.suffix or "/" in str(node.value))
             else:
                 yield Path(os.path.relpath(value))
 
