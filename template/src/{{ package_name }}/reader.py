@@ -5,8 +5,11 @@ answer everywhere. What JSON commonly holds passes a compiled check, of a whole 
 else gets a closer look, which alone decides.
 """
 
+import json
 import math
+import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -26,6 +29,7 @@ LARGEST = sys.float_info.max
 EXACT = 2**53  # whole numbers up to here are floats too
 PLAIN_BYTES = 16_384  # the compiled check gathers all mistakes of a record: of more than this, they take memory
 CACHED, SHORT = 1024, 64  # texts whose typed value is remembered, and their length
+KEY_ENDS = re.compile(rb'"\s*:').findall  # where keys end in JSON, and perhaps in some texts
 JSON_TYPES = {"number": "number", "integer": "integer", "boolean": "boolean"}
 
 
@@ -108,8 +112,12 @@ class Reader:
         if len(body) > PLAIN_BYTES:
             return None
         try:
-            record: dict[str, Value] = self._plain.validate_json(body)
+            record: dict[str, Value]
+            record, _, given = self._plain.validate_json(body)
         except ValidationError:
+            return None
+        # There is a comma for each key but one, so this counts them where texts hold none; the rest is `repeated_key`.
+        if body.count(b",") + 1 != len(given) and repeated_key(body, len(given)) is not None:
             return None
         return None if ineligible(self.rules, record) else record
 
@@ -192,16 +200,33 @@ def _plain(field: Field) -> CoreSchema:
 
 
 def _plain_record(fields: Sequence[Field]) -> CoreSchema:
-    """Records of plain values and no unknown field."""
-    return core.typed_dict_schema(
+    """Records of plain values and no unknown field; a validator of it also gives the names of those that are there."""
+    return core.model_fields_schema(
         {
-            field.name: core.typed_dict_field(
+            field.name: core.model_field(
                 core.with_default_schema(field.plain, default=None) if field.optional else field.plain
             )
             for field in fields
         },
         extra_behavior="forbid",
     )
+
+
+def repeated_key(body: bytes, keys: int) -> str | None:
+    """A key that an object of this valid JSON has twice, or None; `keys` counts those of all objects, without repeats.
+
+    Parsers keep the last of two values, or the first, and say nothing. To see both takes a parser that is slow, so what
+    cannot hold a key twice is told by counting: there are no fewer colons, or ends of keys, than there are keys.
+    """
+    if body.count(b":") == keys or len(KEY_ENDS(body)) == keys:
+        return None
+    repeated: list[str] = []
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        repeated.extend(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
+
+    json.loads(body, object_pairs_hook=look, parse_int=float, strict=False)
+    return repeated[0] if repeated else None
 
 
 def record_schema(contract: Contract, examples: Sequence[Raw] = ()) -> dict[str, Any]:

@@ -47,6 +47,8 @@ def score(data: Path, out: Path, predictor: Predictor) -> tuple[int, int, Counte
     schema = _schema(predictor)
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(out.name + ".partial")
+    partial.unlink(missing_ok=True)
+    partial.touch(mode=0o600)  # ids, and what the model says of them
     refused, rows, reasons = 0, 0, Counter[str]()
     as_csv = out.suffix == ".csv"
     writer = pa.csv.CSVWriter(partial, schema) if as_csv else pq.ParquetWriter(partial, schema)

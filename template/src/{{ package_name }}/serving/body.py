@@ -1,14 +1,15 @@
 """What a request's body holds: raw fields of one record, or raw columns of many, and where each value stands in it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 from fastapi import Request
 from pydantic_core import from_json
 
 from ..modality import MEDIA_TYPES
-from ..reader import Finding, Reader
-from .problems import TITLES, FieldError, Problem, not_json, pointer_to, unfit, unfit_at
+from ..reader import Finding, Reader, repeated_key
+from .problems import TITLES, FieldError, Problem, not_json, pointer_to, shortened, unfit, unfit_at
 
 JSON = "application/json"
 MOST_VALUES = 1_000_000  # commas, rather: a value of two bytes takes sixty and more once it is read
@@ -49,15 +50,34 @@ def fields_of(media: str, body: bytes, bare: Mapping[str, str]) -> dict[str, Any
 
 
 def json_of(media: str, body: bytes, bare: Mapping[str, str] | None = None) -> Any:
-    """Raises Problem, 415 or 400, when there is no JSON, and 413 when it holds more values than fit into memory."""
+    """Raises Problem, 415 or 400, when there is no JSON, 413 when it holds more values than fit into memory.
+
+    And 400 when an object has a key twice: a program that keeps the other of the two values would see another record.
+    """
     if media != JSON and not media.endswith("+json"):
         raise Problem(415, TITLES[415], f"The body is {media}, allowed are {', '.join((JSON, *(bare or ())))}.")
     if body.count(b",") >= MOST_VALUES:
         raise Problem(413, TITLES[413], f"The body holds more than {MOST_VALUES:,} values.")
     try:
-        return from_json(body)
+        content = from_json(body)
     except ValueError:
         raise not_json() from None
+    if (key := repeated_key(body, _keys_of(content, body.count(b"{")))) is not None:
+        raise Problem(400, "Ambiguous JSON", f"An object of the request's body has the key {shortened(key)!r} twice.")
+    return content
+
+
+def _keys_of(content: Any, objects: int) -> int:
+    """How many keys all objects within have. There are at most so many objects: behind the last, nothing is read."""
+    keys, level = 0, [content]
+    while level and objects > 0:
+        found = [value for value in level if isinstance(value, dict)]
+        keys, objects = keys + sum(map(len, found)), objects - len(found)
+        lists = [value for value in level if isinstance(value, list)]
+        level = (
+            [*chain.from_iterable(lists), *chain.from_iterable(value.values() for value in found)] if objects else []
+        )
+    return keys
 
 
 def media_type(request: Request) -> str:

@@ -1,6 +1,8 @@
 """The tables of the prediction log, and how its database is opened: SQLite by default, PostgreSQL in production."""
 
 import json
+import logging
+import stat
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -15,6 +17,8 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from ..errors import UserError
+
+log = logging.getLogger(__name__)
 
 HEAD = "0002"  # the newest of `migrations/versions`: reading it from there would import Alembic
 LOCK = 7_316_253_902  # PostgreSQL's advisory locks are numbers; this one means: migrating the prediction log
@@ -125,10 +129,26 @@ def connect(url: URL, *, durable: bool = True, exists: bool = False) -> Engine:
     @sa.event.listens_for(engine, "connect")
     def _(connection: Any, record: Any) -> None:
         if not exists:
+            keep_private(connection.execute("PRAGMA database_list").fetchone()[2])
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
 
     return engine
+
+
+def keep_private(file: str) -> None:
+    """Let nobody but its owner read a SQLite file that is new, or that everybody could read, and what lies beside it.
+
+    SQLite gives files that it makes beside one the same mode. A mode that leaves out others is somebody's decision.
+    """
+    for path in (Path(file), Path(f"{file}-wal"), Path(f"{file}-shm")):
+        if path.is_file():
+            found = path.stat()
+            if found.st_size == 0 or found.st_mode & stat.S_IRWXO:
+                try:
+                    path.chmod(0o600)
+                except PermissionError:
+                    log.warning("everybody may read %s, and only its owner can change that", path)
 
 
 def transact(engine: Engine, work: Callable[[Connection], Result]) -> Result:
