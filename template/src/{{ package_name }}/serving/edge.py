@@ -16,8 +16,9 @@ from time import perf_counter
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.errors import ServerErrorMiddleware
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..settings import Environment
 from .lifecycle import Lifecycle
@@ -31,9 +32,11 @@ from .security import keyrings
 log = logging.getLogger(__name__)
 
 SAFE_ID = re.compile(rb"[\w.:-]{1,64}", re.ASCII).fullmatch
-OPEN = ("/health", "/v2/health/", "/metrics", "/docs", "/openapi.json", "/static-offline-docs/")
-ADMIN = "/admin"
-DOCS = ("/docs", "/static-offline-docs/")
+DOCS = frozenset(("/docs", "/docs/oauth2-redirect"))
+HEALTH = ("/health", "/health/live", "/health/ready", "/health/startup", "/v2/health/live", "/v2/health/ready")
+OPEN = DOCS.union(HEALTH, ("/", "/metrics", "/openapi.json"))  # each by its whole name: what begins alike is another's
+OPEN_FILES = "/static-offline-docs/"
+IN_HOST = b"!$%&'()*+,-.0123456789:;=ABCDEFGHIJKLMNOPQRSTUVWXYZ[]_abcdefghijklmnopqrstuvwxyz~"  # RFC 3986, 3.2
 Header = tuple[bytes, bytes]
 HEADERS: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
@@ -51,7 +54,7 @@ DOCS_HEADERS = (*HEADERS, (b"content-security-policy", SWAGGER))
 CLOSE: Header = (b"connection", b"close")
 WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
 MOST_OF_PATH = 200  # bytes of a path in the log, where it is no route's
-KEY_LIKE = re.compile(rb"[\w-]{32,}", re.ASCII)
+WORD = re.compile(rb"[a-z][a-z._-]{0,19}|v\d|").fullmatch  # what a path may show in the log: no key, no part of one
 
 NO_KEY = Problem(
     401,
@@ -59,6 +62,7 @@ NO_KEY = Problem(
     "Send a valid API key as `Authorization: Bearer KEY` or `X-API-Key: KEY`.",
     headers={"WWW-Authenticate": "Bearer"},
 )
+NO_HOST = Problem(400, "Malformed request", "A request names its host once (RFC 9112, 3.2).", headers=ENDS)
 NO_ADMIN = Problem(404, "Not Found", "There is no such route.")
 BUSY = Problem(
     503, "Too many requests at once", "The service works at its limit: try again in a second.", headers=RETRY
@@ -117,16 +121,26 @@ class Exchange:
 class Edge:
     """The ASGI layer; a server may call it in the application's place, whose own first step is then left out.
 
-    Plain routes are called by their path, past FastAPI's own layers, which cost as much as a prediction. Without keys
-    of clients everybody is let in; without those of administrators the routes under /admin do not exist.
+    Plain routes are called by their path, past FastAPI's own layers, which cost as much as a prediction, unless
+    something was added to these. Without keys of clients everybody is let in; without those of administrators the
+    routes under /admin do not exist. What is refused here passes the application's CORS: a browser shows it to no
+    script otherwise, and asks without a key whether it may send one.
     """
 
     def __init__(self, app: FastAPI, environment: Environment, lifecycle: Lifecycle, metrics: Metrics) -> None:
         stack = app.build_middleware_stack()
         assert isinstance(stack, ServerErrorMiddleware)  # whose place is taken here
         self.app, self.inner, self.lifecycle, self.metrics = app, stack.app, lifecycle, metrics
-        plain = (route for route in app.routes if isinstance(route, PlainRoute) and not route.param_convertors)
-        self.direct = {route.path: route for route in plain}
+        self.refuse: ASGIApp = _refuse
+        for cls, args, kwargs in reversed(app.user_middleware):
+            if isinstance(cls, type) and issubclass(cls, CORSMiddleware):
+                self.refuse = cls(self.refuse, *args, **kwargs)
+        self.direct: dict[str, PlainRoute] = {}
+        for route in app.routes:
+            if isinstance(route, PlainRoute) and not route.dependant.dependencies:
+                route.direct = True
+                if not (route.param_convertors or app.user_middleware):
+                    self.direct[route.path] = route
         self._keys, self._admin = keyrings(environment)
         self.in_flight, self._max_in_flight = 0, environment.max_in_flight
         self._held, self._max_held, self._max_body = 0, environment.max_bodies_bytes, environment.max_body_bytes
@@ -146,15 +160,16 @@ class Edge:
             await self.inner(scope, receive, send)
             return
         path, headers, state = scope["path"], dict(scope["headers"]), scope.setdefault("state", {})
+        administers = is_admin(path)
         ahead = self.lifecycle.begin(state)
         given = headers.get(b"x-request-id")
         if given is None or SAFE_ID(given) is None:
             given = f"{self._prefix}{next(self._numbers):016x}".encode()
         state["request_id"] = given.decode()
-        fixed = DOCS_HEADERS if path.startswith(DOCS) else API_HEADERS
+        fixed = DOCS_HEADERS if path in DOCS else API_HEADERS
         exchange = Exchange(self, receive, send, ((b"x-request-id", given), *fixed), state)
-        limited = scope["method"] in WITH_BODY and not path.startswith(ADMIN)
-        refusal = self._refusal(path, headers, state)
+        limited = scope["method"] in WITH_BODY and not administers
+        refusal = self._refusal(path, administers, headers, state) if names_host(scope, headers) else NO_HOST
         if refusal is None and limited:
             size = int(headers.get(b"content-length", 0))
             # A handler that computes without a pause lets nobody in: those that came before this one are the queue.
@@ -168,7 +183,8 @@ class Edge:
             if refusal is None:
                 refusal = await self._pass_on(scope, receive, exchange, limited)
             if refusal is not None:
-                await refusal.response(scope)(scope, receive, exchange.send)
+                state["refusal"] = refusal
+                await self.refuse(scope, receive, exchange.send)
         finally:
             if ahead < 0:
                 self.lifecycle.begin(state)  # its body has come since, and no handler read it: it waits no longer
@@ -206,8 +222,10 @@ class Edge:
             task.uncancel()
             return exchange.refusal
         except Exception:
-            request_id = scope["state"]["request_id"]
-            log.exception("%s %r failed", scope["method"], scope["path"], extra={"request_id": request_id})
+            if exchange.refusal is not None and not exchange.status:
+                return exchange.refusal  # which a layer of the application's own has turned into an error
+            request_id, path = scope["state"]["request_id"], _harmless(scope["raw_path"])
+            log.exception("%s %r failed", scope["method"], path, extra={"request_id": request_id})
             if exchange.status:  # half an answer is out: only a broken connection can say so
                 raise
             return FAILED
@@ -218,16 +236,18 @@ class Edge:
         return None
 
     def needs_key(self, path: str) -> bool:
-        return path.startswith(ADMIN) or (self._keys is not None and not is_open(path))
+        return is_admin(path) or (self._keys is not None and not is_open(path))
 
     def exists(self, path: str) -> bool:
-        return bool(self._admin) or not path.startswith(ADMIN)
+        return bool(self._admin) or not is_admin(path)
 
-    def _refusal(self, path: str, headers: dict[bytes, bytes], state: dict[str, Any]) -> Problem | None:
+    def _refusal(
+        self, path: str, administers: bool, headers: dict[bytes, bytes], state: dict[str, Any]
+    ) -> Problem | None:
         """Why a request does not get in, by its path and its key; whose key it is, is noted in `state`."""
         keys = self._keys
-        if path.startswith(ADMIN):
-            if not self.exists(path):
+        if administers:
+            if not self._admin:
                 return NO_ADMIN
             keys = self._admin
         elif keys is None or is_open(path):
@@ -268,11 +288,29 @@ class Edge:
             self._write(access_line(state, fixed, seconds))
 
 
+async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    await scope["state"].pop("refusal").response(scope)(scope, receive, send)
+
+
 def _harmless(path: bytes) -> str:
-    """A path for the log: not all of a long one, and no key that somebody put there."""
-    return KEY_LIKE.sub(b"***", path)[:MOST_OF_PATH].decode("latin-1")
+    """A path for the log: not all of a long one, and words only. Whatever else is in it may be a key, or split one."""
+    return b"/".join(part if WORD(part) else b"***" for part in path[:MOST_OF_PATH].split(b"/")).decode()
+
+
+def names_host(scope: Scope, headers: dict[bytes, bytes]) -> bool:
+    """Whether a request names its host as HTTP has it; `headers` are those of the scope, without repeats."""
+    host = headers.get(b"host")
+    if host is None:
+        return scope.get("http_version") != "1.1"
+    if len(headers) < len(scope["headers"]) and [name for name, _ in scope["headers"]].count(b"host") > 1:
+        return False
+    return not host.translate(None, IN_HOST)
+
+
+def is_admin(path: str) -> bool:
+    return path.startswith("/admin/") or path == "/admin"
 
 
 def is_open(path: str) -> bool:
     """Whether a path needs no key: what probes and Prometheus read, and the documentation."""
-    return path == "/" or path.startswith(OPEN)
+    return path in OPEN or path.startswith(OPEN_FILES)

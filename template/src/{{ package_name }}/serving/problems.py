@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem details: one shape for every answer that is not a prediction."""
 
+import http.client
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from traceback import clear_frames
@@ -147,5 +148,9 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    status = error.status_code
+    if status in (204, 304):  # which have no body
+        return Response(None, status, error.headers)
+    title = http.client.responses.get(status, str(status))
     detail = f"{request.method} {request.url.path}: {error.detail}"
-    return Problem(error.status_code, str(error.detail), detail, headers=error.headers).response(request.scope)
+    return Problem(status, title, detail, headers=error.headers).response(request.scope)

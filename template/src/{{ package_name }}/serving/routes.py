@@ -5,11 +5,13 @@ FastAPI's own way through dependencies, validation and serialisation costs more 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, NoReturn, TypeVar
 
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from pydantic_core import to_json
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import Receive, Scope, Send
 
 from ..reader import Reader
@@ -28,16 +30,27 @@ SMALL = 16_384  # bytes: what is larger is read in a thread, so that other reque
 
 
 class PlainRoute(APIRoute):
-    """A POST route whose handler gets the request as it is and raises Problem where it cannot answer."""
+    """A POST route whose handler gets the request as it is and raises Problem where it cannot answer.
+
+    `edge` sets `direct` where nothing is lost by that: there are no dependencies, of the application or of a router.
+    """
+
+    direct = False
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] != "POST":
-            return await super().handle(scope, receive, send)  # which says that it is not allowed
+        if not self.direct or scope["method"] != "POST":
+            return await super().handle(scope, receive, send)
         try:
             response = await self.endpoint(Request(scope, receive))
         except Problem as problem:
             response = problem.response(scope)
+        except Exception as error:  # the application may have a handler for it
+            response = ExceptionMiddleware(partial(_raise, [error]), scope["app"].exception_handlers)
         return await response(scope, receive, send)
+
+
+async def _raise(errors: list[Exception], *_: Any) -> NoReturn:
+    raise errors.pop()  # kept here, it and its traceback would hold each other, and the request's body
 
 
 def add_post(app: FastAPI, path: str, handler: Handler, **documentation: Any) -> None:

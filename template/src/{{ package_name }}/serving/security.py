@@ -51,7 +51,11 @@ class Keyring:
         return bool(self._entries())
 
     def owner(self, headers: Mapping[bytes, bytes]) -> str | None:
-        """The name of the key that a request carries, or None. Every entry is compared, so time tells nothing."""
+        """The name of the key that a request carries, or None.
+
+        Digests of equal length are compared, each with every entry: the time depends on the length of what is given and
+        the number of entries, and on nothing of a key. Who gives none learns no more than that.
+        """
         given = headers.get(b"x-api-key")
         if given is None:
             scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
