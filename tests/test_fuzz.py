@@ -424,7 +424,17 @@ HEADS = st.builds(
         ),
         max_size=5,
     ),
-    st.sampled_from([b"", b"{}", b"2\r\n{}\r\n0\r\n\r\n", b"zz\r\n", b"fffffffffffffffffffff\r\n"]),
+    st.sampled_from(
+        [
+            b"",
+            b"{}",
+            b"2\r\n{}\r\n0\r\n\r\n",
+            b"2;a=b\r\n{}\r\n0\r\nX-API-Key: a\r\n\r\n",
+            b"0\r\n" + b"a:\r\n" * 200,
+            b"zz\r\n",
+            b"fffffffffffffffffffff\r\n",
+        ]
+    ),
 )
 
 

@@ -2,15 +2,19 @@
 
 import asyncio
 import json
+import os
 import re
+import shutil
 import signal
 import socket
 import sqlite3
 import statistics
+import subprocess
 import threading
 import time
 from collections import Counter
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -221,6 +225,145 @@ def test_an_answer_that_nobody_takes_holds_no_connection(project: Path, tmp_path
         wait_for(lambda: ask(service.port, "/health")[0] == 200)
 
 
+HOST = b"Host: x\r\n"
+CHUNKED = b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+ONE = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+WISH = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n"
+TINY = b"a:\r\n" * 4_000  # within MAX_HEADER_BYTES, and thirty times as much once it is read
+ENDLESS = {  # opening, and what follows without end
+    "trailers": (CHUNKED + b"0\r\n", TINY),
+    "trailers of an open path": (CHUNKED.replace(b"/predict", b"/health/live") + b"0\r\n", TINY),
+    "one trailer": (CHUNKED + b"0\r\na: ", b"a" * 2**16),
+    "the extension of a chunk": (CHUNKED + b"5;", b"a" * 2**16),
+    "extensions of many chunks": (CHUNKED, (b"1;" + b"a" * 2_000 + b"\r\nx\r\n") * 30),
+    "requests": (b"", ONE * 2_000),
+    "requests with bodies": (b"", (START + b"Content-Length: 9\r\n\r\nsomething") * 1_000),
+    "requests that ask for another protocol": (b"", ONE.replace(HOST, HOST + WISH) * 1_000),
+    "headers": (ONE[:-2], TINY),
+    "one header": (ONE[:-2] + b"a: ", b"a" * 2**16),
+    "a target": (b"GET /", b"a" * 2**16),
+    "a method": (b"G", b"E" * 2**16),
+    "empty lines": (b"", b"\r\n" * 2**15),
+}
+FLOOD, GROWTH = 32 * 2**20, 48 * 2**20  # bytes that are sent, and that the service may grow by
+
+
+def flooded(port: int, opening: bytes, drip: bytes) -> bool:
+    """Whether the service ends a connection that sends without end, and takes no answer."""
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as connection:
+        try:
+            connection.sendall(opening)
+            for _ in range(FLOOD // len(drip)):
+                connection.sendall(drip)
+        except ConnectionError:
+            return True
+    return False
+
+
+def test_what_is_sent_before_a_key_is_known_is_bounded(project: Path, tmp_path: Path) -> None:
+    with guarded(project, tmp_path, HEADER_TIMEOUT_S="2", ACCESS_LOG="none") as (service, _):
+        wait_for(lambda: ask(service.port, "/health/ready")[0] == 200)
+        before = service.memory
+        for name, (opening, drip) in ENDLESS.items():
+            assert flooded(service.port, opening, drip), name
+            assert ask(service.port, "/health/ready")[0] == 200
+            assert service.peak_memory - before < GROWTH, name
+        with ExitStack() as stack:
+            for _ in range(300):
+                stack.enter_context(socket.create_connection(("127.0.0.1", service.port))).sendall(ONE[:-2] + TINY)
+            assert ask(service.port, "/health/ready")[0] == 200
+            assert service.peak_memory - before < GROWTH, "headers on many connections"
+        service.leave()
+    assert "Traceback" not in service.output()
+
+
+def test_answers_that_nobody_takes_hold_no_connection_without_a_key(project: Path, tmp_path: Path) -> None:
+    """A few requests at a time, so that they do not queue: what waits is the refusals."""
+    settings = {"MAX_CONNECTIONS": "1", "HEADER_TIMEOUT_S": "1", "ACCESS_LOG": "none"}
+    with guarded(project, tmp_path, **settings) as (service, _), socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        wait_for(lambda: ask(service.port, "/health")[0] == 200)
+        client.connect(("127.0.0.1", service.port))
+        client.settimeout(0.5)
+        with pytest.raises((TimeoutError, ConnectionError)):
+            while True:
+                client.sendall(ONE.replace(b"/health/live", b"/metadata") * 5)
+                time.sleep(0.002)
+        wait_for(lambda: ask(service.port, "/health")[0] == 200)
+
+
+def told(port: int, *parts: bytes) -> list[tuple[int, dict[str, Any]]]:
+    """Status and JSON of each answer to these bytes, until the service ends the connection, as it is asked to."""
+    said = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as connection, suppress(ConnectionError):
+        for part in (*parts, b"GET /end HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"):
+            connection.sendall(part)
+            time.sleep(0.02)  # so that each is a packet of its own
+        while part := connection.recv(65536):
+            said += part
+    answers = re.findall(rb"HTTP/1\.1 (\d+) .*?\r\n\r\n(\{.*?\})(?=HTTP/1|$)", said, re.DOTALL)
+    return [(int(status), json.loads(content)) for status, content in answers]
+
+
+def test_what_asks_for_another_protocol_is_answered_in_this_one(
+    project: Path, record: dict[str, Any], tmp_path: Path
+) -> None:
+    """Java's HttpClient and `curl --http2` send each first request like this."""
+    body = json.dumps(record).encode()
+    head = START + b"Content-Type: application/json\r\n"
+    sized, chunked = b"Content-Length: %d\r\n" % len(body), b"Transfer-Encoding: chunked\r\n"
+    chunks = b"5\r\n%b\r\n%x\r\n%b\r\n0\r\nX-Sum: 1\r\n\r\n" % (body[:5], len(body) - 5, body[5:])
+    whole = head + sized + WISH + b"\r\n" + body
+    with Process(project, tmp_path / "log.db") as service:
+        for parts, count in (
+            ((whole,), 1),
+            ((whole * 3,), 3),
+            ((head + sized + b"\r\n" + body + whole + head + sized + b"\r\n" + body,), 3),
+            ((head + WISH + chunked + b"\r\n" + chunks,), 1),
+            ((head + WISH + sized + b"\r\n", body[:9], body[9:]), 1),
+            ((*(whole[at : at + 40] for at in range(0, 400, 40)), whole[400:]), 1),
+            ((whole.replace(b"h2c", b"websocket"),), 1),
+            ((whole.replace(b"Upgrade: h2c", b"uPGRADE: TLS/1.0, h2c"),), 1),
+        ):
+            answers = told(service.port, *parts)
+            assert [status for status, _ in answers[:count]] == [200] * count, (parts, answers)
+            assert all("prediction" in content for _, content in answers[:count])
+        assert told(service.port, b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n")[0][0] == 400
+        command = ["curl", "--silent", "--http2", "--header", "Content-Type: application/json", "--data", "@-"]
+        done = subprocess.run([*command, f"{service.url}/predict"], input=body, capture_output=True, check=True)
+        assert "prediction" in json.loads(done.stdout)
+
+
+def test_trailers_are_no_headers(project: Path, record: dict[str, Any], tmp_path: Path) -> None:
+    body = json.dumps(record).encode()
+    with guarded(project, tmp_path) as (service, key):
+        allowed = f"X-API-Key: {key}\r\n".encode()
+        chunks = b"%x\r\n%b\r\n0\r\n" % (len(body), body)
+        for head in (CHUNKED, CHUNKED.replace(b"/predict", b"/admin/reload")):
+            for parts in ((head + chunks + allowed + b"\r\n",), (head, chunks, allowed, b"\r\n")):
+                assert told(service.port, *parts)[0][0] == 401
+        opened = CHUNKED[:-2] + allowed + b"\r\n" + chunks + b"Content-Type: text/plain\r\nX-Sum: 1\r\n\r\n"
+        assert told(service.port, opened)[0][0] == 200
+
+
+def test_a_request_names_its_host_once(project: Path, tmp_path: Path) -> None:
+    with Process(project, tmp_path / "log.db") as service:
+        for hosts, version, status in (
+            (b"", b"1.1", 400),
+            (HOST + HOST, b"1.1", 400),
+            (HOST + b"hOST: y\r\n", b"1.1", 400),
+            (HOST + HOST, b"1.0", 400),
+            (b"Host: a b\r\n", b"1.1", 400),
+            (b"Host: x/y@z\r\n", b"1.1", 400),
+            (b"", b"1.0", 200),
+            (b"Host:\r\n", b"1.1", 200),
+            (b"Host: [::1]:8000\r\n", b"1.1", 200),
+            (b"Accept: a\r\nAccept: b\r\n" + HOST, b"1.1", 200),
+        ):
+            asked = b"GET /health/live HTTP/" + version + b"\r\nConnection: close\r\n" + hosts + b"\r\n"
+            assert told(service.port, asked)[0][0] == status, asked
+
+
 def greeting(port: int) -> bytes:
     """What a new connection is told unasked: nothing where it is welcome."""
     with socket.create_connection(("127.0.0.1", port), timeout=0.5) as connection:
@@ -389,6 +532,107 @@ def test_a_rolling_restart_fails_no_request(project: Path, record: dict[str, Any
         wait_for(lambda: balancer.ready == both)
     assert balancer.failures == []
     assert balancer.acknowledged <= logged(*logs)
+
+
+def test_what_waits_unread_at_the_end_is_answered(project: Path, record: dict[str, Any], tmp_path: Path) -> None:
+    """Requests on connections that nobody has accepted, and on idle ones: to close these first would lose them."""
+    body = json.dumps(record).encode()
+    request = START + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    with Process(project, tmp_path / "log.db", DRAIN_SECONDS="2") as service, ExitStack() as stack:
+        wait_for(lambda: ask(service.port, "/health/ready")[0] == 200)
+
+        def connected() -> list[socket.socket]:
+            address = ("127.0.0.1", service.port)
+            return [stack.enter_context(socket.create_connection(address, timeout=PATIENCE_S)) for _ in range(20)]
+
+        idle = connected()
+        for connection in idle:
+            connection.sendall(ONE)
+            assert answer_of(connection) == 200
+        service.process.send_signal(signal.SIGTERM)
+        wait_for(lambda: ask(service.port, "/health/ready")[0] == 503)
+        service.process.send_signal(signal.SIGSTOP)
+        new = connected()
+        for connection in (*idle, *new):
+            connection.sendall(request)
+        time.sleep(2)  # so that its time is over when it goes on
+        service.process.send_signal(signal.SIGCONT)
+        assert [answer_of(connection) for connection in (*idle, *new)] == [200] * 40
+        assert service.process.wait(timeout=PATIENCE_S) == 0
+
+
+def answer_of(connection: socket.socket) -> int:
+    """The status of an answer with a JSON object, 0 where the connection ends without one."""
+    said = b""
+    with suppress(ConnectionError):
+        while not said.endswith(b"}"):
+            if not (part := connection.recv(65536)):
+                return 0
+            said += part
+    return int(said[9:12] or b"0")
+
+
+@contextmanager
+def proxied(folder: Path, ports: list[int]) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """nginx, its port and process, before services at these ports, with connections to them that are kept."""
+    program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    assert program, "nginx is needed: apt-get install nginx-light"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    temporary = "".join(
+        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    upstream = "".join(f"server 127.0.0.1:{each} max_fails=0;" for each in ports)
+    (folder / "nginx.conf").write_text(
+        f"daemon off; pid {folder}/nginx.pid; worker_processes 1; events {{}}"
+        f"http {{ access_log off; {temporary} upstream replicas {{ {upstream} keepalive 16; }}"
+        f"server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://replicas;"
+        'proxy_http_version 1.1; proxy_set_header Connection ""; } } }'
+    )
+    command = [program, "-p", str(folder), "-e", str(folder / "errors"), "-c", str(folder / "nginx.conf")]
+    process = subprocess.Popen(command)
+    try:
+        wait_for(lambda: greets(port))
+        yield port, process
+    finally:
+        process.terminate()
+        process.wait(timeout=PATIENCE_S)
+
+
+def greets(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_replicas_behind_a_proxy_come_and_go_without_a_failed_request(
+    project: Path, record: dict[str, Any], tmp_path: Path
+) -> None:
+    """A proxy that does not ask whether they are ready, keeps connections, and is reloaded in between."""
+    statuses: Counter[int] = Counter()
+    ended = threading.Event()
+
+    def send(port: int) -> None:
+        while not ended.is_set():
+            statuses[ask(port, "/predict", record)[0]] += 1
+
+    services = [Process(project, tmp_path / f"{number}.db", DRAIN_SECONDS="1") for number in range(2)]
+    with services[0], services[1], proxied(tmp_path, [one.port for one in services]) as (port, proxy):
+        threads = [threading.Thread(target=send, args=(port,)) for _ in range(16)]
+        for thread in threads:
+            thread.start()
+        for number in range(4):
+            leaving = services[number % 2]
+            before = statuses.total()
+            wait_for(lambda: statuses.total() > before + 500)  # noqa: B023 - called at once
+            leaving.process.send_signal(signal.SIGTERM)
+            proxy.send_signal(signal.SIGHUP)
+            assert leaving.process.wait(timeout=PATIENCE_S) == 0
+            leaving.__enter__()
+        ended.set()
+        for thread in threads:
+            thread.join()
+    assert statuses.keys() == {200}, statuses
 
 
 def test_a_second_signal_ends_at_once_and_ctrl_c_does_not_wait(project: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from .tracing import traced
 
 COLLECT_AFTER = 20_000, 20, 50  # Python's own 700, 10, 10 is for programs that hold little
 BACKLOG = 2048  # connections that wait to be accepted; those beyond `max_connections` are then told so
+KEEP_ALIVE_S = 75  # a proxy's 60 and more: whoever sends requests has to be the first that ends an idle connection
 GRACE_S = 5  # beyond the request timeout: nothing can be in progress any more
 
 
@@ -56,6 +57,7 @@ def server_of(app: FastAPI, environment: Environment) -> DrainingServer:
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=int(environment.request_timeout_s) + GRACE_S,
     )
     return DrainingServer(config, environment, app.state.lifecycle, app.state.reload)

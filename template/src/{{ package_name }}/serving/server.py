@@ -1,10 +1,13 @@
 """How the server ends: announced, after the last request, whatever a client does. And how SIGHUP loads a new model."""
 
+import asyncio
 import logging
 import os
+import selectors
 import signal
+import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 from types import FrameType
@@ -19,6 +22,8 @@ from .lifecycle import Lifecycle
 log = logging.getLogger(__name__)
 
 TICK_S = 0.1  # uvicorn looks this often whether to end
+LAST_S = 1.0  # for requests that are on their way when no new connection is taken any more
+LOOK_S = 0.005  # between two looks whether there are any
 
 
 class DrainingServer(uvicorn.Server):
@@ -56,6 +61,26 @@ class DrainingServer(uvicorn.Server):
             connection.transport.abort()
         self._unread = closing
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer whoever is connected, or has asked to be, before uvicorn ends the connections that are idle.
+
+        What nobody has accepted dies with the listener, and a request that nobody has read with its connection. A proxy
+        sends neither again: its client gets 502.
+        """
+        until = monotonic() + LAST_S
+        while readable(sockets or []) and monotonic() < until:
+            await asyncio.sleep(0)  # the event loop accepts
+        for server in self.servers:
+            server.close()
+        while self._asked() and monotonic() < until:
+            await asyncio.sleep(LOOK_S)
+        await super().shutdown(sockets)
+
+    def _asked(self) -> bool:
+        """Whether a request is on its way on a connection."""
+        open_: list[Any] = [one for one in self.server_state.connections if not one.transport.is_closing()]
+        return any(one.asks for one in open_) or readable(one.transport.get_extra_info("socket") for one in open_)
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         with super().capture_signals():
@@ -70,3 +95,11 @@ class DrainingServer(uvicorn.Server):
             log.error("the model stays the one before: %s", error)
         except Exception:
             log.exception("the model stays the one before")
+
+
+def readable(sockets: Iterable[Any]) -> bool:
+    """Whether a connection waits at one of these, or bytes do."""
+    with selectors.DefaultSelector() as selector:
+        for one in sockets:
+            selector.register(one, selectors.EVENT_READ)
+        return bool(selector.select(0))
