@@ -240,20 +240,6 @@ def test_a_clone_gets_all_that_was_pushed(trained_copy: Render, tmp_path: Path) 
     assert (project / "data/raw/customers.csv").exists()
 
 
-def test_promotion_moves_aliases_and_rollback_moves_them_back(trained_copy: Render) -> None:
-    project = trained_copy(task="classification")
-    assert "version 1" in make(project, "promote").stdout
-    assert "already" in make(project, "promote").stdout
-    assert "no previous champion" in make(project, "rollback", ok=False).stderr
-    rewrite(project / "params.yaml", lambda params: params.update(seed=7))
-    make(project, "pipeline")
-    assert "version 2" in make(project, "promote").stdout
-    second = result(project, "champion/bundle.json")["model_version"]
-    assert "version 1" in make(project, "rollback").stdout
-    assert result(project, "champion/bundle.json")["model_version"] != second
-    assert "version 2" in make(project, "rollback").stdout
-
-
 def test_a_run_says_where_it_came_from(trained: Render) -> None:
     project = trained(task="classification")
     program = (

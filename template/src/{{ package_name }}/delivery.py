@@ -35,6 +35,11 @@ def deliver(source: Path, verdict: dict[str, Any], place: Path) -> None:
     Raises:
         BundleError: when the copy cannot be loaded, or the verdict is about another model; nothing has changed then.
     """
+    put(stage(source, verdict, place), place)
+
+
+def stage(source: Path, verdict: dict[str, Any], place: Path) -> Path:
+    """The first half of `deliver`: a verified copy beside the place."""
     staged = place.with_name(f".{place.name}.next")
     shutil.rmtree(staged, ignore_errors=True)
     shutil.copytree(source, staged)
@@ -42,6 +47,11 @@ def deliver(source: Path, verdict: dict[str, Any], place: Path) -> None:
     if verdict["model_version"] != version:
         raise BundleError(f"{source} is model {version}, the verdict is about {verdict['model_version']}")
     bind(staged, verdict)
+    return staged
+
+
+def put(staged: Path, place: Path) -> None:
+    """The second half: the copy takes the place."""
     _rename(staged, place)
     shutil.rmtree(staged, ignore_errors=True)  # what lay there before
 

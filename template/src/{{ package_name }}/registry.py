@@ -5,26 +5,30 @@ challenger   a newer version that is not in force yet
 previous     the champion before this one, for a rollback
 
 The bundle of the champion is kept in artifacts/champion, for `make serve BUNDLE=artifacts/champion` and the image.
+Folder and aliases cannot move in one step: a note of the move is written before the first and removed after the last,
+and the next verb ends what was killed in between.
 """
 
+import shutil
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from mlflow import MlflowClient, set_tracking_uri
+from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from .artifacts import BUNDLE, GATE, RUN, read_json
+from .artifacts import BUNDLE, GATE, read_json, write_json
 from .artifacts import CHAMPION as IN_FORCE
-from .bundle import Bundle
-from .delivery import deliver
+from .delivery import delivered, exclusive, put, stage
 from .errors import UserError
-from .settings import Environment
+from .pipeline.track import run_of_result
+from .tracking import connect, mlflow_answers
+from .verdict import objection
 
 NAME = str(__package__).replace("_", "-")
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+FETCHED, MOVE = Path("artifacts/.fetched"), Path("artifacts/.move.json")
 
 
 class RegistryError(UserError):
@@ -44,65 +48,140 @@ class Registry:
         aliases = self.client.get_registered_model(self.name).aliases
         return str(aliases[alias]) if alias in aliases else None
 
-    def register(self) -> ModelVersion:
-        """The current bundle as a version, new or already there.
+    def versions(self) -> list[ModelVersion]:
+        """All of them, newest first."""
+        found = self.client.search_model_versions(f"name = '{self.name}'")
+        return sorted(found, key=lambda version: -int(version.version))
+
+    def register(self) -> str:
+        """The number of the current bundle's version, new or already there; its run is sent to MLflow if need be.
 
         Raises:
-            RegistryError: when the gate did not pass, or run, gate and bundle are not of the same pipeline execution.
+            RegistryError: when the gate did not pass, or gate and bundle are not of the same pipeline execution.
         """
-        gate, run, version = read_json(GATE), read_json(RUN), Bundle.load(BUNDLE).manifest.model_version
+        if not GATE.is_file():
+            raise RegistryError(f"{GATE} is missing: run `make pipeline` first")
+        gate = read_json(GATE)
         if not gate["passed"]:
             reasons = "; ".join(check["says"] for check in gate["checks"] if not check["passed"])
-            raise RegistryError(f"model {version} did not pass the gate and is not registered: {reasons}")
-        if not gate["model_version"] == run["model_version"] == version:
-            raise RegistryError(f"the bundle is {version}, but gate and run are of another: run `make pipeline` first")
-        known = self.client.search_model_versions(f"name = '{self.name}' and run_id = '{run['run_id']}'")
-        if known:
-            return known[0]
+            raise RegistryError(f"model {gate['model_version']} did not pass the gate and is not registered: {reasons}")
+        if not delivered(BUNDLE, gate["model_version"]):
+            raise RegistryError(f"{BUNDLE} is not the model that passed the gate: run `make pipeline` first")
+        for version in self.versions():
+            if version.tags.get("model_version") == gate["model_version"] and self._has_files(version):
+                return str(version.version)
+        run_id = run_of_result()
         if not self.client.search_registered_models(f"name = '{self.name}'"):
             self.client.create_registered_model(self.name)
-        source = f"{self.client.get_run(run['run_id']).info.artifact_uri}/bundle"
-        return self.client.create_model_version(self.name, source, run["run_id"], tags={"model_version": version})
+        tags = {"model_version": gate["model_version"]}
+        source = f"runs:/{run_id}/bundle"  # not an absolute path: the run knows where its files are
+        return str(self.client.create_model_version(self.name, source, run_id, tags=tags).version)
+
+    def _has_files(self, version: ModelVersion) -> bool:
+        try:
+            return bool(self.client.list_artifacts(str(version.run_id), "bundle"))
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return False
+            raise
 
     def point(self, alias: str, version: str) -> None:
         self.client.set_registered_model_alias(self.name, alias, version)
 
-    def put_in_force(self, version: str) -> None:
-        """Fetch a version's bundle, verify it, and make it the champion."""
-        found = self.client.get_model_version(self.name, version)
-        with TemporaryDirectory(dir=IN_FORCE.parent) as folder:
-            fetched = Path(download_artifacts(artifact_uri=found.source, dst_path=folder))
-            verdict = download_artifacts(run_id=found.run_id, artifact_path=GATE.name, dst_path=folder)
-            deliver(fetched, read_json(Path(verdict)), IN_FORCE)
-        self.point(CHAMPION, version)
-
     def challenge(self) -> str:
         """Register the current bundle as challenger."""
-        version = self.register().version
+        version = self.register()
+        if version == self.holder(CHAMPION):
+            return f"version {version} of {self.name!r} is the champion, and no challenger of itself"
         self.point(CHALLENGER, version)
         return f"version {version} of {self.name!r} is the challenger"
 
     def promote(self) -> str:
         """Put the current bundle in force; the champion until now becomes `previous`."""
-        version, champion = str(self.register().version), self.holder(CHAMPION)
+        self.finish()
+        version, champion = self.register(), self.holder(CHAMPION)
         if champion == version:
-            return f"version {version} of {self.name!r} is the champion already"
-        if champion:
-            self.point(PREVIOUS, champion)
-        self.put_in_force(version)
-        if self.holder(CHALLENGER) == version:
-            self.client.delete_registered_model_alias(self.name, CHALLENGER)
+            missing = not delivered(IN_FORCE, self._model_of(version))
+            if missing:
+                put(self._staged(version), IN_FORCE)
+            restored = f"; its bundle is back in {IN_FORCE}" if missing else ""
+            return f"version {version} of {self.name!r} is the champion already{restored}"
+        self._move("promote", version, champion)
         before = f", {champion} the previous one" if champion else ""
         return f"version {version} of {self.name!r} is the champion{before}"
 
     def rollback(self) -> str:
-        """Put the previous champion back in force; the two change places."""
+        """Put the previous champion back in force; the two change places. One that was killed is ended, not undone."""
+        finished = self.finish()
         champion, previous = self.holder(CHAMPION), self.holder(PREVIOUS)
-        if not champion or not previous:
+        if not champion or previous in (None, champion):
             raise RegistryError(f"{self.name!r} has no previous champion to go back to")
-        self.put_in_force(previous)
-        self.point(PREVIOUS, champion)
-        return f"version {previous} of {self.name!r} is the champion again; one more rollback brings {champion} back"
+        if finished != "rollback":
+            self._move("rollback", str(previous), champion)
+            champion, previous = str(previous), champion
+        return f"version {champion} of {self.name!r} is the champion again; one more rollback brings {previous} back"
+
+    def _move(self, verb: str, version: str, champion: str | None) -> None:
+        """Champion becomes `version`, previous `champion`. What can fail comes first, and changes nothing."""
+        staged = self._staged(version)
+        move = {"verb": verb, "version": version, "champion": champion, "model_version": self._model_of(version)}
+        draft = MOVE.with_suffix(".draft")
+        write_json(draft, move)
+        draft.replace(MOVE)
+        put(staged, IN_FORCE)
+        self._settle(version, champion)
+        MOVE.unlink()
+
+    def finish(self) -> str:
+        """End a move that was killed: the verb that it was, or "" where there was none or nothing had moved yet."""
+        if not MOVE.exists():
+            return ""
+        move, now = read_json(MOVE), self.holder(CHAMPION)
+        version, before = move["version"], move["champion"]
+        known = version in [str(found.version) for found in self.versions()]
+        begun = now == version or (now == before and delivered(IN_FORCE, move["model_version"]))
+        if known and begun:
+            if not delivered(IN_FORCE, move["model_version"]):
+                put(self._staged(version), IN_FORCE)
+            self._settle(version, before)
+        MOVE.unlink()
+        return str(move["verb"]) if known and begun else ""
+
+    def _settle(self, version: str, before: str | None) -> None:
+        """The aliases of a move, in an order in which no version is champion and previous at once."""
+        if self.holder(PREVIOUS) == version:
+            self.client.delete_registered_model_alias(self.name, PREVIOUS)
+        self.point(CHAMPION, version)
+        if before:
+            self.point(PREVIOUS, before)
+        if self.holder(CHALLENGER) == version:
+            self.client.delete_registered_model_alias(self.name, CHALLENGER)
+
+    def _model_of(self, version: str) -> str:
+        return str(self.client.get_model_version(self.name, version).tags.get("model_version"))
+
+    def _staged(self, version: str) -> Path:
+        """A version's bundle and verdict, fetched and verified, ready to be put in force.
+
+        Raises:
+            RegistryError: when its files are gone, or it did not pass the gate.
+        """
+        run_id = str(self.client.get_model_version(self.name, version).run_id)
+        shutil.rmtree(FETCHED, ignore_errors=True)
+        FETCHED.mkdir(parents=True)
+        try:
+            bundle, verdict = (
+                Path(download_artifacts(run_id=run_id, artifact_path=name, dst_path=str(FETCHED)))
+                for name in ("bundle", GATE.name)
+            )
+        except (MlflowException, OSError) as error:
+            reason = " ".join(str(error).split())
+            raise RegistryError(f"the files of version {version} cannot be fetched: {reason}") from None
+        staged = stage(bundle, read_json(verdict), IN_FORCE)
+        shutil.rmtree(FETCHED)
+        if why := objection(staged):
+            raise RegistryError(why)
+        return staged
 
 
 def main() -> None:
@@ -111,12 +190,10 @@ def main() -> None:
     if verb not in verbs:
         sys.exit(f"registry: say one of {', '.join(verbs)}")
     try:
-        set_tracking_uri(Environment().mlflow_tracking_uri)
-        registry = Registry(MlflowClient(), NAME)
-        print(f"registry: {getattr(registry, verb)()}")
-    except FileNotFoundError as error:
-        sys.exit(f"registry: {error.filename} is missing: run `make pipeline` first")
-    except (UserError, MlflowException) as error:
+        connect()
+        with exclusive(), mlflow_answers():
+            print(f"registry: {getattr(Registry(MlflowClient(), NAME), verb)()}")
+    except UserError as error:
         sys.exit(f"registry: {error}")
 
 

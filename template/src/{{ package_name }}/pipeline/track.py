@@ -12,27 +12,58 @@ import mlflow
 from .. import contract as contracts
 from ..artifacts import CANDIDATE, EVALUATION, GATE, REPORT, RUN, TRAINING, TUNING, read_json, write_json
 from ..bundle import MANIFEST, SUMS
-from ..settings import Environment, load_params
-from . import command
+from ..delivery import exclusive
+from ..settings import load_params
+from ..tracking import connect, mlflow_answers
+from . import PipelineError, command
+
+NEEDED = (CANDIDATE / MANIFEST, CANDIDATE / SUMS, EVALUATION, GATE, REPORT, TRAINING, TUNING)
 
 
 def track() -> None:
+    with exclusive():
+        print(f"track: the result is run {run_of_result()} in experiment {contracts.load().problem.name!r}")
+
+
+def run_of_result() -> str:
+    """The id of the MLflow run that has the last result, made now where there is none.
+
+    Raises:
+        TrackingError: when MLflow does not take it.
+        PipelineError: when the result is not complete.
+    """
+    if missing := [str(path) for path in NEEDED if not path.exists()]:
+        raise PipelineError(f"{missing[0]} is missing: run `make pipeline` first")
     contract, training, gate = contracts.load(), read_json(TRAINING), read_json(GATE)
-    result = fingerprint()
-    if RUN.exists() and (known := read_json(RUN)).get("result") == result:
-        print(f"track: run {known['run_id']} has this result already")
-        return
-    mlflow.set_tracking_uri(Environment().mlflow_tracking_uri)
-    mlflow.set_experiment(contract.problem.name)
-    with mlflow.start_run(run_name=training["model_version"]) as run:
-        mlflow.set_tags(tags(contract.digest, training, gate))
-        mlflow.log_params(parameters(training))
-        mlflow.log_metrics(metrics())
+    version = read_json(CANDIDATE / MANIFEST)["model_version"]
+    if not version == training["model_version"] == gate["model_version"]:
+        raise PipelineError(f"{CANDIDATE} is model {version}, {GATE} is about another: run `make pipeline` first")
+    content = tags(contract.digest, training, gate), parameters(training), metrics()
+    connect()
+    with mlflow_answers():
+        experiment = mlflow.set_experiment(contract.problem.name)
+        run_id = found(experiment.experiment_id, content[0]["result_sha256"]) or send(version, *content)
+    write_json(RUN, {"run_id": run_id, "model_version": version})
+    return run_id
+
+
+def found(experiment_id: str, result: str) -> str | None:
+    """The run that was sent in full, and still has its bundle."""
+    client = mlflow.MlflowClient()
+    wanted = f"tags.result_sha256 = '{result}' and attributes.status = 'FINISHED'"
+    runs = [run.info.run_id for run in client.search_runs([experiment_id], wanted)]
+    return next((run_id for run_id in runs if client.list_artifacts(run_id, "bundle")), None)
+
+
+def send(version: str, tags: dict[str, Any], parameters: dict[str, Any], metrics: dict[str, float]) -> str:
+    with mlflow.start_run(run_name=version) as run:
+        mlflow.set_tags(tags)
+        mlflow.log_params(parameters)
+        mlflow.log_metrics(metrics)
         mlflow.log_artifacts(str(CANDIDATE), "bundle")
         mlflow.log_artifacts(str(REPORT), "report")
         mlflow.log_artifact(str(GATE))
-    write_json(RUN, {"run_id": run.info.run_id, "model_version": training["model_version"], "result": result})
-    print(f"track: run {run.info.run_id} in experiment {contract.problem.name!r}")
+    return str(run.info.run_id)
 
 
 def fingerprint() -> str:
@@ -45,6 +76,7 @@ def tags(contract_digest: str, training: dict[str, Any], gate: dict[str, Any]) -
     lineage = read_json(CANDIDATE / MANIFEST)["lineage"]
     return lineage | {
         "contract_digest": contract_digest,
+        "result_sha256": fingerprint(),
         "model_version": training["model_version"],
         "candidate": training["chosen"],
         "gate": "passed" if gate["passed"] else "failed",
