@@ -1,8 +1,11 @@
 """How candidates are parted, compared and judged, on small made tables whose answers are known."""
 
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,6 +13,16 @@ import pyarrow as pa
 import pytest
 import yaml
 from conftest import Module
+from threadpoolctl import threadpool_limits
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Threads of scikit-learn that wait for each other spin: on a busy machine a fit then takes minutes."""
+    import sklearn.ensemble  # noqa: F401  # brings the threads whose number is limited
+
+    with threadpool_limits(1):
+        yield
 
 
 def content(metric: str = "", **columns: dict[str, Any]) -> dict[str, Any]:
@@ -304,6 +317,82 @@ def test_the_baseline_decides_as_well_as_it_can(run_on_rare: Run) -> None:
     assert found["gain_over_baseline"]["value"] == pytest.approx(1 - share - value, abs=0.02)
 
 
+def candidates(code: Module, monkeypatch: pytest.MonkeyPatch, **estimators: Callable[..., Any]) -> None:
+    """More estimators than there are, as a user would add them."""
+    for name, make in estimators.items():
+        made = lambda seed, class_weight, make=make, **options: make(**options)  # noqa: E731
+        monkeypatch.setitem(code("model").ESTIMATORS, name, made)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_candidate_without_export_is_named_before_anything_is_searched(
+    code: Module, run_on_rare: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.semi_supervised import LabelSpreading
+
+    candidates(code, monkeypatch, mine=LabelSpreading, near=KNeighborsClassifier)
+    monkeypatch.setattr(code("pipeline.tune"), "search", lambda *_: pytest.fail("searched first"))
+    near = {"n_neighbors": 400}  # more than a few records: that it fails on those is not held against it
+    with pytest.raises(code("pipeline").PipelineError) as refused:
+        run_on_rare(content(), {"candidates": {"linear": {}, "mine": {}, "near": near}})
+    said = str(refused.value)
+    assert "params.yaml: model.candidates: mine: LabelSpreading cannot be exported to ONNX" in said
+    assert said.endswith("candidates that can be exported: linear, near")
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_candidate_whose_graph_is_another_model_is_named(code: Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Native categories of boosted trees are exported as if they were numbers, without a word."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    candidates(code, monkeypatch, mine=partial(HistGradientBoostingClassifier, categorical_features=[0]))
+    contract = code("contract").parse(content(), "made")
+    params = code("settings").Params(model={"candidates": {}})
+    judge = code("pipeline.metric").Judge(contract, params, code("task").new_decision(["no", "yes"], contract))
+    features = np.random.default_rng(0).integers(0, 9, (400, 1)).astype(np.float32)
+    inputs, y = {"features": features}, (features[:, 0] % 2).astype(int)
+    fold = code("pipeline.fold").Fold(judge, None, inputs, y, inputs, y)
+    rehearse = code("pipeline.rehearsal").rehearse
+    rehearse({"boosting": [{}], "linear": [{}]}, fold)
+    with pytest.raises(code("pipeline").PipelineError, match=r"mine: its ONNX graph gives other scores .* boosting$"):
+        rehearse({"boosting": [{}], "mine": [{}]}, fold)
+
+
+def test_a_search_begins_in_the_middle_and_each_named_choice_is_tried_for_its_export(code: Module) -> None:
+    tune = code("pipeline.tune")
+    space = {"C": {"low": 0.1, "high": 10, "log": True}, "leaves": {"low": 2, "high": 5}, "kernel": "rbf"}
+    assert tune.middle(space) == {"C": 1.0, "leaves": 4, "kernel": "rbf"}
+    kernels = {"kernel": {"choices": ["rbf", "linear"]}, "width": {"choices": [1, 2, 3]}}
+    assert list(tune.corners(kernels)) == [{"kernel": "linear", "width": 2}, {"kernel": "rbf", "width": 2}]
+
+
+@pytest.mark.parametrize(("late", "found"), [("most", 1.0), ("all", 90.0)])
+def test_speed_is_the_model_s_and_not_that_of_a_busy_machine(
+    code: Module, monkeypatch: pytest.MonkeyPatch, late: str, found: float
+) -> None:
+    """A clock of our own: a prediction takes 1 ms, and 90 where something else held it up, in all rounds but one."""
+    evaluate, now, calls = code("pipeline.evaluate"), [0.0], [0]
+
+    def predicted(record: object) -> None:
+        calls[0] += 1
+        now[0] += 0.001 if late == "most" and calls[0] > 5 * (evaluate.LATENCY_ROUNDS - 1) else 0.090
+
+    monkeypatch.setattr(evaluate, "clock", lambda: now[0])
+    contract = code("contract").parse(content(), "made")
+    bundle = SimpleNamespace(contract=contract, scores_one=predicted, decision=SimpleNamespace(answer=lambda _: None))
+    latency = evaluate.latency(rare(5, 0), bundle)
+    assert latency == {"p50": pytest.approx(found), "p95": pytest.approx(found)}
+
+
+def test_time_spent_waiting_is_not_a_prediction_s(code: Module) -> None:
+    """A machine that is busy with something else makes a prediction wait; a bundle that sleeps stands in for it."""
+    contract, answers = code("contract").parse(content(), "made"), SimpleNamespace(answer=lambda _: None)
+    bundle = SimpleNamespace(contract=contract, scores_one=lambda _: time.sleep(0.06), decision=answers)
+    evaluation = {"latency_ms": code("pipeline.evaluate").latency(rare(5, 0), bundle)}
+    assert code("pipeline.gate").latency(contract, evaluation)["passed"], evaluation
+
+
 def test_each_class_is_told_by_itself_and_a_rare_one_is_not_judged(code: Module) -> None:
     task, report = code("task"), code("pipeline.report")
     decision = task.Decision(kind="multiclass", classes=("a", "b", "c"))
@@ -332,3 +421,74 @@ def test_clients_are_told_a_threshold_where_there_is_one(code: Module) -> None:
     decision = code("task").Decision
     assert "threshold" not in decision(kind="multiclass", classes=("a", "b", "c")).told()
     assert decision(kind="binary", classes=("a", "b")).told()["threshold"] == 0.5
+
+
+def tables() -> dict[str, tuple[dict[str, np.ndarray], np.ndarray]]:
+    """Columns and a target: one with a long tail that comes from a column's, one with 200 levels that all matter."""
+    generator, rows = np.random.default_rng(0), 6_000
+    income, other = generator.pareto(1.8, rows) * 20_000, generator.standard_t(2, rows)
+    level, x = generator.integers(0, 200, rows), generator.normal(size=rows)
+    effect = generator.normal(0, 3, 200)
+    return {
+        "long tails": (
+            {"a": income, "b": other},
+            income * (1 + 0.3 * np.sin(other)) + 1_000 * generator.normal(size=rows),
+        ),
+        "many levels": (
+            {"a": level.astype(str).astype(object), "b": x},
+            effect[level] + x + generator.normal(size=rows),
+        ),
+    }
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("name", ["long tails", "many levels"])
+def test_boosted_trees_learn_as_much_from_encoded_columns_as_from_raw_ones(code: Module, name: str) -> None:
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    columns, y = tables()[name]
+    kinds = {"a": {"type": "number" if columns["a"].dtype == float else "category"}, "b": {"type": "number"}}
+    target = {"name": "y", "kind": "continuous"}
+    stated = content() | {"target": target, "columns": kinds | {"y": {"type": "number", "role": "target"}}}
+    modality, train = code("modality"), slice(0, 4_000)
+    fitting = {name: values[train] for name, values in columns.items()}
+    encoder = modality.Encoder.fit(fitting, code("contract").parse(stated, "made"), modality.FeatureParams())
+
+    def error(features: np.ndarray) -> float:
+        model = HistGradientBoostingRegressor(max_iter=150, learning_rate=0.08).fit(features[train], y[train])
+        return float(np.sqrt(((model.predict(features[4_000:]) - y[4_000:]) ** 2).mean()))
+
+    encoded = encoder.encode(columns)["features"]
+    raw = np.column_stack([columns["a"].astype(float), columns["b"]])
+    assert error(encoded) < 1.1 * error(raw)
+    records = [{key: values[row] for key, values in columns.items()} for row in range(0, 6_000, 7)]
+    single = np.concatenate([encoder.encode_one(record)["features"] for record in records])
+    assert np.array_equal(single, encoded[::7])
+
+
+def test_an_outlier_moves_little_keeps_its_order_and_older_bundles_their_numbers(code: Module) -> None:
+    modality, quantity = code("modality"), code("quantities").Value(column="a")
+    values = np.append(np.linspace(0, 1, 1_000), [5.0, 50.0, 1e308, np.nan])
+    fitted = modality.Numeric.fit(quantity, {"a": values}, modality.FeatureParams(log_skewness=99))
+    given = np.array([-9.0, -7.0, 0.0, 0.5, 5.0, 50.0, 1e308, np.inf, np.nan])
+    found = fitted.many({"a": given})[:, 0]
+    assert found[0] == found[1] and (np.diff(found[1:7]) > 0).all() and found[6] == found[7] < 25
+    assert found[4] < 6 and found[8] == pytest.approx((fitted.fill - fitted.mean) / fitted.scale)
+    assert np.allclose(found, [fitted.one()({"a": float(value)})[0] for value in given], rtol=1e-12)
+    older = modality.Numeric.model_validate(fitted.model_dump(exclude={"least", "most"}))
+    assert older.many({"a": np.array([fitted.high, 50.0])})[0, 0] == older.many({"a": np.array([50.0])})[0, 0]
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_trees_are_added_until_held_out_records_gain_no_more(code: Module) -> None:
+    generator = np.random.default_rng(0)
+    features = generator.normal(size=(600, 3)).astype(np.float32)
+    y = (features[:, 0] + generator.normal(size=600) > 0).astype(int)
+    model, watch = code("model"), code("pipeline.watch").Watch
+    inputs, held_out = {"features": features[:300]}, {"features": features[300:]}
+    trees = {}
+    for name, truth in {"learned": y[300:], "not learned": 1 - y[300:]}.items():
+        built = model.build("boosting", {}, encoder=None, decision=None, class_weight=None, seed=0)
+        fitted = model.fit(built, inputs, y[:300], watch(held_out, truth, "", judge=None, sign=1))
+        trees[name] = fitted[-1].n_iter_
+    assert trees["not learned"] == 20 < trees["learned"] < 1_000, trees

@@ -48,7 +48,7 @@ class Fold:
 
     def fit(self, name: str, hyperparameters: Mapping[str, Any], **watching: Any) -> Any:
         """A fitted candidate. `watching` goes to `Watch`: who is told of its progress, where its checkpoints are."""
-        watch = Watch(self.held_out, self.judge.metric, self.quality, self.judge.sign, **watching)
+        watch = Watch(self.held_out, self.truth, self.judge.metric, self.quality, self.judge.sign, **watching)
         return model.fit(self.build(name, hyperparameters), self.inputs, self.y, watch)
 
     def quality(self, scores: np.ndarray) -> float:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
 from .. import contract as contracts
@@ -14,6 +13,7 @@ from . import command
 from .export import export
 from .fold import Fold
 from .metric import Judge
+from .rehearsal import compare
 from .table import read_part, target_of
 
 
@@ -72,17 +72,6 @@ def tuned() -> dict[str, dict[str, Any]]:
 def best(measured: dict[str, dict[str, float]], judge: Judge) -> str:
     """The candidate with the best primary metric on validation; baselines do not compete."""
     return max(judge.params.model.candidates, key=lambda name: judge.sign * measured[name][judge.metric])
-
-
-def compare(exported: np.ndarray, native: np.ndarray, truth: np.ndarray) -> float:
-    """Largest difference on any validation row: in probability, or relative to the spread of a numeric target.
-
-    A graph answers in float32: of a value far from zero, what that type cannot hold is no disagreement.
-    """
-    if native.shape[1] > 1:
-        return float(np.abs(exported - native).max())
-    resolution = 4 * np.finfo(np.float32).eps * np.abs(native)
-    return float(np.maximum(np.abs(exported - native) - resolution, 0).max() / (truth.std() or 1.0))
 
 
 if __name__ == "__main__":

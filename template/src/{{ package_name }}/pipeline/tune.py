@@ -1,7 +1,8 @@
 """Stage 4: hyperparameters of every candidate, on folds of the training part with Optuna."""
 
+import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from ..task import new_decision, strata
 from . import PipelineError, command
 from .fold import Fold
 from .metric import Judge
+from .rehearsal import rehearse
 from .split import folds, labels_of
 from .table import read_part, target_of
 
@@ -31,6 +33,7 @@ def tune() -> None:
     prepared = prepare(train, judge)
     deadline = time.monotonic() + params.tune.timeout_s
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    rehearse({name: list(corners(space)) for name, space in params.model.spaces.items()}, prepared[0])
     found = {}
     for name, space in params.model.spaces.items():
         found[name] = result = search(name, space, prepared, judge, deadline)
@@ -61,6 +64,7 @@ def search(name: str, space: Mapping[str, Any], prepared: list[Fold], judge: Jud
     )
     evaluate = partial(objective, name=name, space=space, prepared=prepared)
     searched = any(isinstance(entry, dict) for entry in space.values())
+    study.enqueue_trial(middle(space))
     trials, seconds = judge.params.tune.trials if searched else 1, max(1, round(deadline - time.monotonic()))
     study.optimize(evaluate, n_trials=trials, timeout=seconds, show_progress_bar=True)
     return summary(study, space)
@@ -88,7 +92,7 @@ def reporter(trial: optuna.Trial, first: int) -> Callable[[int, float], None]:
     return report
 
 
-def suggest(trial: optuna.Trial, key: str, entry: Any) -> Any:
+def suggest(trial: "optuna.Trial | Middle", key: str, entry: Any) -> Any:
     """A fixed value as it stands, {choices: [...]}, or {low, high, log}: whole numbers when both ends are."""
     if not isinstance(entry, dict):
         return entry
@@ -102,6 +106,33 @@ def suggest(trial: optuna.Trial, key: str, entry: Any) -> Any:
     if isinstance(low, int) and isinstance(high, int):
         return trial.suggest_int(key, low, high, log=log)
     return trial.suggest_float(key, low, high, log=log)
+
+
+class Middle:
+    """What `suggest` asks: the middle of each range, on its scale, and of the choices."""
+
+    def suggest_float(self, key: str, low: float, high: float, *, log: bool) -> float:
+        return math.sqrt(low * high) if log else (low + high) / 2
+
+    def suggest_int(self, key: str, low: int, high: int, *, log: bool) -> int:
+        return round(self.suggest_float(key, low, high, log=log))
+
+    def suggest_categorical(self, key: str, choices: list[Any]) -> Any:
+        return choices[len(choices) // 2]
+
+
+def middle(space: Mapping[str, Any]) -> dict[str, Any]:
+    """Where a search begins: with few trials a draw of the corners would decide it."""
+    return {key: suggest(Middle(), key, entry) for key, entry in space.items()}
+
+
+def corners(space: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The middle of a search space, and each choice that is no number: a kernel or a loss can be what has no export."""
+    yield (usual := middle(space))
+    for key, entry in space.items():
+        for choice in entry.get("choices", ()) if isinstance(entry, dict) else ():
+            if choice != usual[key] and (isinstance(choice, bool) or not isinstance(choice, int | float)):
+                yield usual | {key: choice}
 
 
 def summary(study: optuna.Study, space: Mapping[str, Any]) -> dict[str, Any]:

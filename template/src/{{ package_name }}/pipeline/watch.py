@@ -1,4 +1,4 @@
-"""What a model in training is judged by as it learns. Models that learn in one go have no use for it."""
+"""What a model in training is judged by as it learns: networks and boosted trees end where it gets no better."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ class Watch:
 
     Attributes:
         inputs: encoded records that nothing is fitted on.
+        truth: their targets (n,).
         metric: name of the primary metric.
         judge: scores of these records -> that metric.
         sign: 1 when more of it is better, else -1.
@@ -27,6 +28,7 @@ class Watch:
     """
 
     inputs: Inputs
+    truth: np.ndarray
     metric: str
     judge: Callable[[np.ndarray], float]
     sign: int

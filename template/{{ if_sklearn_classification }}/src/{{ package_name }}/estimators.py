@@ -20,7 +20,9 @@ def forest(seed: int, class_weight: str | None, **options: Any) -> BaseEstimator
 
 
 def boosting(seed: int, class_weight: str | None, **options: Any) -> BaseEstimator:
-    return HistGradientBoostingClassifier(class_weight=class_weight, random_state=seed, **options)
+    """Gradient boosting: trees are added until held-out records gain no more by it, `max_iter` at most."""
+    stopping = {"max_iter": 1_000, "early_stopping": True, "n_iter_no_change": 20}
+    return HistGradientBoostingClassifier(class_weight=class_weight, random_state=seed, **stopping | options)
 
 
 def svm(seed: int, class_weight: str | None, **options: Any) -> BaseEstimator:
@@ -30,7 +32,7 @@ def svm(seed: int, class_weight: str | None, **options: Any) -> BaseEstimator:
 
 def stack(seed: int, class_weight: str | None, **options: Any) -> BaseEstimator:
     """A logistic regression over a linear model and boosted trees."""
-    layers = [("linear", linear(seed, class_weight)), ("boosting", boosting(seed, class_weight))]
+    layers = [("linear", linear(seed, class_weight)), ("boosting", boosting(seed, class_weight, max_iter=100))]
     return StackingClassifier(layers, final_estimator=LogisticRegression(max_iter=2_000), cv=3, **options)
 
 

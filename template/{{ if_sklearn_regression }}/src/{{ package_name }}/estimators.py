@@ -34,7 +34,9 @@ def forest(seed: int, class_weight: None, **options: Any) -> BaseEstimator:
 
 
 def boosting(seed: int, class_weight: None, **options: Any) -> BaseEstimator:
-    return HistGradientBoostingRegressor(random_state=seed, **options)
+    """Gradient boosting: trees are added until held-out records gain no more by it, `max_iter` at most."""
+    stopping = {"max_iter": 1_000, "early_stopping": True, "n_iter_no_change": 20}
+    return HistGradientBoostingRegressor(random_state=seed, **stopping | options)
 
 
 def svm(seed: int, class_weight: None, **options: Any) -> BaseEstimator:
@@ -44,7 +46,7 @@ def svm(seed: int, class_weight: None, **options: Any) -> BaseEstimator:
 
 def stack(seed: int, class_weight: None, **options: Any) -> BaseEstimator:
     """A ridge regression over a linear model and boosted trees."""
-    layers = [("linear", linear(seed, None)), ("boosting", boosting(seed, None))]
+    layers = [("linear", linear(seed, None)), ("boosting", boosting(seed, None, max_iter=100))]
     return StackingRegressor(layers, final_estimator=Ridge(), cv=3, **options)
 
 

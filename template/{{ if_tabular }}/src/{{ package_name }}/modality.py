@@ -32,22 +32,30 @@ MAKERS: Mapping[Type, Callable[..., list[Any]]] = {}  # nor beyond those that `p
 MEDIA_TYPES: tuple[str, ...] = ()  # a request's body is always JSON
 
 FREQUENCY_LEVELS = 5_000
+FAR = 1e9  # standard deviations beyond which outliers are all the same; their logarithm stays finite
 
 
 class FeatureParams(Section):
-    winsorise: float = Field(0.005, ge=0, lt=0.5, description="share of values clipped at each end")
+    winsorise: float = Field(0.005, ge=0, lt=0.5, description="share of values at each end that count by a logarithm")
     log_skewness: float = Field(2.0, gt=0, description="a column more skewed than this is taken as its logarithm")
     max_levels: int = Field(30, ge=2, description="one-hot columns of one category at most")
     rare_share: float = Field(0.005, ge=0, lt=1, description="a level rarer than this joins the others")
 
 
 class Numeric(Section):
-    """A quantity: clipped, on a log scale when skewed, gaps filled by the median, scaled to unit variance."""
+    """A quantity: on a log scale when skewed, gaps filled by the median, scaled to unit variance.
+
+    Else what lies beyond `low` and `high` goes on as a logarithm: an outlier moves a linear model little, and yet two
+    that differ are told apart, which trees need where the target has a long tail, too. At `least` and `most`, somewhat
+    beyond what training saw, a number is cut; bundles without the two cut it at `low` and `high`.
+    """
 
     kind: Literal["numeric"] = "numeric"
     quantity: AnyQuantity
     low: float
     high: float
+    least: float | None = None
+    most: float | None = None
     log: bool
     fill: float
     mean: float
@@ -67,32 +75,40 @@ class Numeric(Section):
         if len(present) == 0 or (np.ptp(present) == 0 and not gaps):
             return None
         low, high = _clip_limits(present, params.winsorise)
-        clipped = np.clip(present, low, high)
+        clipped = np.clip(present, low, high)  # scales and skewness are those of all but the outer values
         log = len(np.unique(present)) > 2 and abs(_skewness(clipped)) > params.log_skewness
         scaled = _signed_log(clipped) if log else clipped
+        scale = float(scaled.std()) or 1.0
+        far = math.inf if log else FAR * scale
         return cls(
             quantity=quantity,
             low=low,
             high=high,
+            least=low - min(far, _room(low - present.min())),
+            most=high + min(far, _room(present.max() - high)),
             log=log,
             fill=float(np.median(scaled)),
             mean=float(scaled.mean()),
-            scale=float(scaled.std()) or 1.0,
+            scale=scale,
             indicator=gaps,
         )
 
     def one(self) -> Step:
         read, low, high, log = self.quantity.one(), self.low, self.high, self.log
-        mean, scale, there = self.mean, self.scale, (0.0,) * self.indicator
+        (least, most), mean, scale, there = self._ends, self.mean, self.scale, (0.0,) * self.indicator
         missing = ((self.fill - mean) / scale, 1.0)[: 1 + self.indicator]
 
         def step(record: Record) -> Sequence[float]:
             value = read(record)
             if value != value:
                 return missing
-            value = low if value < low else high if value > high else value
+            value = least if value < least else most if value > most else value
             if log:
                 value = math.copysign(math.log1p(abs(value)), value)
+            elif value > high:
+                value = high + scale * math.log1p((value - high) / scale)
+            elif value < low:
+                value = low - scale * math.log1p((low - value) / scale)
             return ((value - mean) / scale, *there)
 
         return step
@@ -100,29 +116,45 @@ class Numeric(Section):
     def many(self, columns: Columns) -> np.ndarray:
         values = self.quantity.many(columns)
         missing = np.isnan(values)
-        values = np.clip(values, self.low, self.high)
-        values = np.where(missing, self.fill, _signed_log(values) if self.log else values)
+        values = np.clip(values, *self._ends)
+        values = np.where(missing, self.fill, _signed_log(values) if self.log else self._squeezed(values))
         scaled = (values - self.mean) / self.scale
         return np.column_stack([scaled, missing] if self.indicator else [scaled])
+
+    @property
+    def _ends(self) -> tuple[float, float]:
+        return (self.low if self.least is None else self.least, self.high if self.most is None else self.most)
+
+    def _squeezed(self, values: np.ndarray) -> np.ndarray:
+        inner = np.clip(values, self.low, self.high)
+        return inner + self.scale * _signed_log((values - inner) / self.scale)
 
 
 class OneHot(Section):
     """A category: one column a frequent level, one for rare and unknown levels, one for gaps.
 
     A category with more levels than get a column also gives the training share of its level, which tells a common
-    unlisted level from a rare one.
+    unlisted level from a rare one, and the level's place by that share: trees tell one level from another by it.
     """
 
     kind: Literal["one_hot"] = "one_hot"
     column: str
     levels: tuple[str, ...]
-    shares: dict[str, float]
+    shares: dict[str, float] = Field(description="most frequent first")
+    placed: bool = Field(False, description="older bundles give no place")
 
     @property
     def names(self) -> list[str]:
         buckets = [f"{self.column} = {level}" for level in self.levels]
         buckets += [f"{self.column} is another", f"{self.column} is missing"]
-        return buckets + [f"{self.column} share"] * bool(self.shares)
+        extra = [f"{self.column} share", f"{self.column} place"][: 1 + self.placed]
+        return buckets + extra * bool(self.shares)
+
+    @cached_property
+    def _ranked(self) -> dict[str | None, list[float]]:
+        """Share and place of each level; those of an unknown one are 0."""
+        ranked = enumerate(self.shares.items(), start=1)
+        return {level: [share, place / len(self.shares)][: 1 + self.placed] for place, (level, share) in ranked}
 
     @classmethod
     def fit(cls, column: str, columns: Columns, params: FeatureParams) -> "OneHot | None":
@@ -134,20 +166,20 @@ class OneHot(Section):
         levels = tuple(frequent[: params.max_levels])
         if not counts or (len(counts) == 1 and len(values) == counts[common[0]]):
             return None
-        crowded = len(frequent) > len(levels) or len(counts) > 2 * params.max_levels
+        crowded = len(frequent) > len(levels) or len(counts) > 2 * len(levels)
         told = [level for level in common[:FREQUENCY_LEVELS] if counts[level] >= FEW]
         shares = {level: counts[level] / len(values) for level in told} if crowded else {}
-        return cls(column=column, levels=levels, shares=shares)
+        return cls(column=column, levels=levels, shares=shares, placed=bool(shares))
 
     def one(self) -> Step:
-        column, shares = self.column, self.shares
+        column, ranked, unknown = self.column, self._ranked, [0.0] * (1 + self.placed)
         *listed, other, missing = np.eye(len(self.levels) + 2).tolist()
         rows: dict[str | None, list[float]] = {None: missing, **dict(zip(self.levels, listed, strict=True))}
 
         def step(record: Record) -> Sequence[float]:
             value = record.get(column)
             row = rows.get(value, other)
-            return [*row, shares.get(value, 0.0)] if shares else row  # type: ignore[arg-type]
+            return [*row, *ranked.get(value, unknown)] if ranked else row
 
         return step
 
@@ -158,7 +190,8 @@ class OneHot(Section):
         rows = np.zeros((len(values), len(self.names)))
         rows[np.arange(len(values)), [places.get(value, other) for value in values]] = 1.0
         if self.shares:
-            rows[:, -1] = [self.shares.get(value, 0.0) for value in values]
+            unknown = [0.0] * (1 + self.placed)
+            rows[:, other + 2 :] = [self._ranked.get(value, unknown) for value in values]
         return rows
 
 
@@ -331,6 +364,11 @@ def _clip_limits(present: np.ndarray, share: float) -> tuple[float, float]:
     """Outlier limits: the outer quantiles, unless they coincide (a rare flag must keep both its values)."""
     low, high = np.quantile(present, [share, 1 - share])
     return (float(low), float(high)) if low < high else (float(present.min()), float(present.max()))
+
+
+def _room(excess: float) -> float:
+    """How far beyond the outlier limits training went, as a power of two: the value itself is somebody's."""
+    return 2.0 ** math.ceil(math.log2(min(excess, 1e300))) if excess > 0 else 0.0
 
 
 def _signed_log(values: np.ndarray) -> np.ndarray:

@@ -27,6 +27,7 @@ from .training import SCORED_ROWS, Batches, Trainer, Training, device_of, finger
 
 LINEAR_BASELINE = "linear"
 LIBRARIES = ("torch",)
+SHORT = {"epochs": 1}  # hyperparameters that shorten a rehearsal
 OUTPUT = "scores"
 PROJECTED_ROWS = 2_000  # enough to find the directions in which embeddings differ most
 
