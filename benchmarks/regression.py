@@ -137,7 +137,8 @@ def compare(y: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> tuple[float,
     rows = np.random.default_rng(0).integers(0, len(y), (RESAMPLES, len(y)))
     drawn = [squares[:, one].mean(axis=1) for one in rows]
     more = [100 * (np.sqrt(one[0] / one[1]) - 1) for one in (squares.mean(axis=1), *drawn)]
-    return more[0], *np.percentile(more[1:], [2.5, 97.5])
+    low, high = np.percentile(more[1:], [2.5, 97.5])
+    return float(more[0]), float(low), float(high)
 
 
 def main() -> None:
@@ -158,7 +159,8 @@ def main() -> None:
         errors = " | ".join(f"{np.sqrt(((said - y) ** 2).mean()):.5g}" for said in (theirs, ours))
         size = f"{len(frame):,} x {frame.shape[1] - 1}"
         print(f"| {name} | {size} | {errors} | {more:+.1f}% [{low:+.1f}, {high:+.1f}] | {took:.0f} |", flush=True)
-        worse += [name] * (low > 0)
+        if low > 0:
+            worse.append(name)
     if worse:
         sys.exit(f"worse than twenty lines beyond chance: {', '.join(worse)}")
 
