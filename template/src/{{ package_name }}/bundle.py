@@ -42,6 +42,7 @@ MODEL, ENCODER, CONTRACT, REFERENCE, MANIFEST = FILES = (
     "bundle.json",
 )
 EMBEDDING = "components"  # second output of a graph that has one; a layer of the graph may be called embedding
+COMPONENT = "embedding "  # what drift calls each of them, with its number
 RUN_ROWS = 256  # at a time: what a network computes in between takes memory
 MAX_BYTES = 2 * 1024**3
 MAX_OTHER_BYTES = 256 * 1024**2
@@ -157,7 +158,7 @@ class Bundle:
         if embedding is None and EMBEDDING in self.outputs:
             embedding = self.infer(self.encoder.encode(columns))[1]
         parts = () if embedding is None else embedding.T
-        components = {f"embedding {place + 1}": part.tolist() for place, part in enumerate(parts)}
+        components = {f"{COMPONENT}{place + 1}": part.tolist() for place, part in enumerate(parts)}
         return self.encoder.describe(columns, self.contract) | components
 
 

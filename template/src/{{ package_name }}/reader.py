@@ -20,6 +20,7 @@ from pydantic_core import core_schema as core
 
 from .contract import NUMERIC, Column, Contract, Policy, Source
 from .records import Value, check_features, ineligible, outside, parser
+from .wording import as_markdown
 
 Kind = Literal["unknown_field", "missing", "invalid", "outside", "out_of_scope"]
 Raw = Mapping[str, Any]
@@ -248,7 +249,7 @@ def record_schema(contract: Contract, examples: Sequence[Raw] = ()) -> dict[str,
 def value_schema(column: Column) -> dict[str, Any]:
     """One column's values as JSON Schema; where they are ignored, any value goes."""
     if column.type == "ignored":
-        return {"description": f"{column.description} (not used by the model)".lstrip()}
+        return {"description": f"{as_markdown(column.description)} (not used by the model)".lstrip()}
     kind = JSON_TYPES.get(column.type, "string")
     empty = column.nullable or not column.is_feature or column.missing == "accept"
     schema: dict[str, Any] = {"type": [kind, "null"] if empty else kind}
@@ -259,7 +260,10 @@ def value_schema(column: Column) -> dict[str, Any]:
             schema["enum"] = [*column.levels, *([None] if empty else [])]
         bounds = {"minimum": column.min, "maximum": column.max}
         schema |= {key: bound for key, bound in bounds.items() if isinstance(bound, (int, float))}
-    text = f"{column.description} [{column.unit}]" if column.unit else column.description
+    text = as_markdown(column.description)  # as OpenAPI has it, and Swagger's page
+    if column.unit:
+        text = f"{text} [{as_markdown(column.unit)}]"
     if column.type == "datetime":
-        text = f"{text} (such as {datetime(2026, 1, 31).strftime(column.format or '%Y-%m-%d')})".lstrip()
+        example = datetime(2026, 1, 31).strftime(column.format or "%Y-%m-%d")
+        text = f"{text} (such as {as_markdown(example)})".lstrip()
     return schema | ({"description": text} if text else {})

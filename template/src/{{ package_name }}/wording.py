@@ -1,6 +1,7 @@
 """Numbers as people read them: three significant digits, thousands separators, per cents. Texts that are no markup."""
 
 import math
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 
@@ -32,6 +33,11 @@ def of_100(interval: Mapping[str, float]) -> str:
     """A share with its interval as a count: about 53 (95% interval 47 to 59)."""
     value, low, high = (f"{100 * interval[key]:.0f}" for key in ("value", "low", "high"))
     return f"about {value} (95% interval {low} to {high})"
+
+
+def as_markdown(text: str) -> str:
+    """A text on one line, with a backslash before each character that Markdown would take for its own, or for HTML."""
+    return re.sub(r"[\\`*\[\]<>|&~$#]|(?<!\w)_|_(?!\w)", r"\\\g<0>", " ".join(text.split()))
 
 
 def harmless(texts: Iterable[str]) -> dict[str, str]:

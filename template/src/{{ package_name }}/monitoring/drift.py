@@ -22,7 +22,7 @@ from evidently import DataDefinition, Dataset, Report
 from evidently.presets import DataDriftPreset
 from scipy.stats import fisher_exact
 
-from ..bundle import REFERENCE, Bundle
+from ..bundle import COMPONENT, REFERENCE, Bundle
 from ..errors import UserError
 from ..privacy import RARE
 from ..settings import DriftParams, Environment, load_params
@@ -66,7 +66,8 @@ def compare(window: Mapping[str, list[Any]], bundle: Bundle, params: DriftParams
     gone = sorted(name for name in lasting if name in window and is_gone(past[name], present[name]))
     limits = {name: limit(past[name], present[name], params) for name in compared}
     missing = {name: [float(part[name].isna().mean()) for part in (past, present)] for name in compared}
-    gaps = [name for name in compared if gaps_moved(past[name], present[name])]
+    observed = [name for name in compared if not name.startswith(COMPONENT)]  # the reference has some of those only
+    gaps = [name for name in observed if gaps_moved(past[name], present[name])]
     needed = math.floor(params.share * (len(compared) + len(gone))) + 1  # so many columns are drift
     share = max(0, needed - len(gone)) / len(compared)  # Evidently counts those that it compares, and shows this
     shown = limits | dict.fromkeys(gaps, -1.0)  # Evidently does not look at gaps: whatever the distance, it is drift

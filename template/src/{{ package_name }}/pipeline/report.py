@@ -6,7 +6,6 @@ means, `task` knows, and what the test part showed, `results` puts into words.
 
 import base64
 import math
-import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +22,7 @@ from ..bundle import MANIFEST, Manifest
 from ..contract import Column, Contract, Rule
 from ..results import CAPTIONS, DUMMY, explain, plots, summary
 from ..task import EXPLAINED, HIGHER_IS_BETTER, Decision
-from ..wording import number, percent
+from ..wording import as_markdown, number, percent
 from . import command
 from .gate import good_enough, reasons
 
@@ -167,7 +166,7 @@ def render(document: str, facts: dict[str, Any]) -> str:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
-        finalize=as_markdown if document.endswith(".md") else None,
+        finalize=marked if document.endswith(".md") else None,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -179,12 +178,9 @@ def render(document: str, facts: dict[str, Any]) -> str:
     )
 
 
-def as_markdown(value: Any) -> Markup:
-    """A value on one line, with a backslash before each character that Markdown would take for its own."""
-    if isinstance(value, Markup):
-        return value
-    line = " ".join(str(value).split())
-    return Markup(re.sub(r"[\\`*\[\]<>|&~$#]|(?<!\w)_|_(?!\w)", r"\\\g<0>", line))
+def marked(value: Any) -> Markup:
+    """A value as Markdown shows it as it is."""
+    return value if isinstance(value, Markup) else Markup(as_markdown(str(value)))
 
 
 if __name__ == "__main__":

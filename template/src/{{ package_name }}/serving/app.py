@@ -11,6 +11,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi_offline import FastAPIOffline
 
 from ..settings import Environment
+from ..wording import as_markdown
 from .admin import add_reload
 from .body import bare_media, media_type, read, table_of
 from .edge import surround
@@ -77,7 +78,7 @@ def create_app(environment: Environment) -> FastAPI:
 def _without_routes(served: Predictor, documented: bool, lifespan: Any) -> FastAPI:
     about: dict[str, Any] = {
         "title": served.contract.problem.name,
-        "description": served.contract.problem.goal,
+        "description": as_markdown(served.contract.problem.goal),
         "version": served.version,
         "lifespan": lifespan,
         "redoc_url": None,
