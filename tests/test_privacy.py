@@ -1,6 +1,7 @@
 """What of the data a project shows: nothing that one record alone has. Records that are shown are made up."""
 
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -170,6 +171,31 @@ def test_the_contract_takes_what_is_drawn(
     records = drawn(code, contract, table)
     assert not [finding for record in records for finding in reader.one(to_raw(contract, record))[1]]
     assert len({tuple(record.values()) for record in records}) > 1
+
+
+def test_the_report_names_no_level_of_a_few(code: Module) -> None:
+    town = ["north"] * 300 + ["south"] * 294 + ["atlantis"] * 5 + ["nowhere"]
+    kinds = {"town": column("category", role=["feature", "sensitive"], allowed=["north", "south"], outside="accept")}
+    data = {"town": town, "y": ["no", "yes"] * (PEOPLE // 2)}
+    contract, table = made(code, kinds | {"y": COLUMNS["y"]}, data)
+    _, [notice] = code("pipeline.validate").outside_values(table.to_pandas(), contract)
+    assert "6 value(s)" in notice and "atlantis" in notice and "nowhere" not in notice
+    judge = SimpleNamespace(contract=contract, metric="accuracy", measure=lambda y, scores: {"accuracy": 1.0})
+    found = code("pipeline.evaluate").slices(table, np.zeros(PEOPLE), np.zeros((PEOPLE, 2)), judge)
+    assert {slice_["level"]: slice_["rows"] for slice_ in found} == {
+        "north": 300, "south": 294, "atlantis": 5, code("privacy").RARE: 1
+    }  # fmt: skip
+
+
+def test_drift_tells_new_levels_from_those_that_the_reference_does_not_name(code: Module) -> None:
+    pool, rare = code("monitoring.drift").pool_rare, code("privacy").RARE
+    each = pd.Series([f"town {number % 100}" for number in range(5000)], dtype=object)
+    new = pd.Series([f"new {number % 100}" for number in range(1000)], dtype=object)
+    assert set(pool(each, new)[1]) == {rare} and rare not in set(pool(each, new)[0]), "all towns are new: that is drift"
+    names = pd.Series([f"name {number}" for number in range(1000)], dtype=object)
+    assert set(pool(pd.Series([rare] * 5000, dtype=object), names)[1]) == {rare}, "nobody has the name of another"
+    frequent = pd.Series(["robot"] * 300 + [f"name {number}" for number in range(700)], dtype=object)
+    assert set(pool(pd.Series([rare] * 5000, dtype=object), frequent)[1]) == {rare, "robot"}
 
 
 LOOK = """
