@@ -117,8 +117,7 @@ class Reader:
             record, _, given = self._plain.validate_json(body)
         except ValidationError:
             return None
-        # There is a comma for each key but one, so this counts them where texts hold none; the rest is `repeated_key`.
-        if body.count(b",") + 1 != len(given) and repeated_key(body, len(given)) is not None:
+        if repeated_key(body, len(given), len(given) - 1) is not None:
             return None
         return None if ineligible(self.rules, record) else record
 
@@ -213,13 +212,14 @@ def _plain_record(fields: Sequence[Field]) -> CoreSchema:
     )
 
 
-def repeated_key(body: bytes, keys: int) -> str | None:
-    """A key that an object of this valid JSON has twice, or None; `keys` counts those of all objects, without repeats.
+def repeated_key(body: bytes, keys: int, commas: int) -> str | None:
+    """A key that an object of this valid JSON has twice, or None.
 
     Parsers keep the last of two values, or the first, and say nothing. To see both takes a parser that is slow, so what
-    cannot hold a key twice is told by counting: there are no fewer colons, or ends of keys, than there are keys.
+    cannot hold a key twice is told by counting: a repeat has a comma, a colon and an end of its own. `keys` and
+    `commas` are how many there are without repeats; texts may hold more of each.
     """
-    if body.count(b":") == keys or len(KEY_ENDS(body)) == keys:
+    if body.count(b",") == commas or body.count(b":") == keys or len(KEY_ENDS(body)) == keys:
         return None
     repeated: list[str] = []
 

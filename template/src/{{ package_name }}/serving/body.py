@@ -62,22 +62,24 @@ def json_of(media: str, body: bytes, bare: Mapping[str, str] | None = None) -> A
         content = from_json(body)
     except ValueError:
         raise not_json() from None
-    if (key := repeated_key(body, _keys_of(content, body.count(b"{")))) is not None:
+    if (key := repeated_key(body, *_counted(content, body.count(b"{")))) is not None:
         raise Problem(400, "Ambiguous JSON", f"An object of the request's body has the key {shortened(key)!r} twice.")
     return content
 
 
-def _keys_of(content: Any, objects: int) -> int:
-    """How many keys all objects within have. There are at most so many objects: behind the last, nothing is read."""
-    keys, level = 0, [content]
+def _counted(content: Any, objects: int) -> tuple[int, int]:
+    """How many keys all objects within have, and how many commas divide them and items of lists.
+
+    There are at most so many objects: behind the last, nothing is read, and no list is counted.
+    """
+    keys, commas, level = 0, 0, [content]
     while level and objects > 0:
-        found = [value for value in level if isinstance(value, dict)]
-        keys, objects = keys + sum(map(len, found)), objects - len(found)
+        maps = [value for value in level if isinstance(value, dict)]
         lists = [value for value in level if isinstance(value, list)]
-        level = (
-            [*chain.from_iterable(lists), *chain.from_iterable(value.values() for value in found)] if objects else []
-        )
-    return keys
+        keys, objects = keys + sum(map(len, maps)), objects - len(maps)
+        commas += sum(len(value) - 1 for value in (*maps, *lists) if value)
+        level = [*chain.from_iterable(lists), *chain.from_iterable(map(dict.values, maps))] if objects else []
+    return keys, commas
 
 
 def media_type(request: Request) -> str:
