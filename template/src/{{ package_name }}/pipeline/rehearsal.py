@@ -43,7 +43,11 @@ def fault(name: str, hyperparameters: Mapping[str, Any], fold: Fold) -> str:
         raise
     except Exception as error:  # a library's, or the candidate's own
         reason = repr(error)
-    return reason and attempt(name, hyperparameters, fold)
+    try:
+        return reason and attempt(name, hyperparameters, fold)
+    except Exception as error:
+        error.add_note(f"This was candidate {name!r} of params.yaml, with {dict(hyperparameters)}.")
+        raise
 
 
 def attempt(name: str, hyperparameters: Mapping[str, Any], fold: Fold) -> str:
