@@ -28,6 +28,7 @@ Raw = Mapping[str, Any]
 ABSENT: Any = object()  # a field that a record does not have
 LARGEST = sys.float_info.max
 EXACT = 2**53  # whole numbers up to here are floats too
+MOST_UNKNOWN = 100  # fields of one record that are named, where the contract does not have them
 PLAIN_BYTES = 16_384  # the compiled check gathers all mistakes of a record: of more than this, they take memory
 CACHED, SHORT = 1024, 64  # texts whose typed value is remembered, and their length
 KEY_ENDS = re.compile(rb'"\s*:').findall  # where keys end in JSON, and perhaps in some texts
@@ -131,21 +132,31 @@ class Reader:
             findings += self.unknown(raw, 0)
         return record, findings
 
-    def many(self, raw: Mapping[str, Sequence[Any]], rows: int) -> tuple[dict[str, list[Value]], list[Finding]]:
-        """Raw columns of so many records each -> (typed columns, findings); a column that is not there is absent."""
+    def many(
+        self, raw: Mapping[str, Sequence[Any]], rows: int, enough: float = math.inf
+    ) -> tuple[dict[str, list[Value]], list[Finding]]:
+        """Raw columns of so many records each -> (typed columns, findings); a column that is not there is absent.
+
+        Once `enough` findings are refused, no further column is read.
+        """
         findings: list[Finding] = []
-        columns = {
-            field.name: field.read_all(raw.get(field.name) or [field.absent] * rows, findings) for field in self.fields
-        }
+        columns: dict[str, list[Value]] = {}
+        for field in self.fields:
+            columns[field.name] = field.read_all(raw.get(field.name) or [field.absent] * rows, findings)
+            if len(findings) >= enough and len(refused(findings)) >= enough:
+                return columns, findings
         findings += self._out_of_scope(columns, {finding.row for finding in refused(findings)})
         return columns, findings
 
     def unknown(self, names: Iterable[str], row: int | None) -> list[Finding]:
-        """What is to be said of fields that the contract does not have."""
+        """What is to be said of fields that the contract does not have: of the first ones, and how many there are."""
+        found = [name for name in names if name not in self.known]
+        details = [self._right(name) for name in found[:MOST_UNKNOWN]]
+        if more := len(found) - len(details):
+            details[-1] = f"there is no such field, and no {more:,} others that the record has"
         return [
-            Finding(row, name, "unknown_field", self._right(name), self.refuses_unknown)
-            for name in names
-            if name not in self.known
+            Finding(row, name, "unknown_field", detail, self.refuses_unknown)
+            for name, detail in zip(found, details, strict=False)
         ]
 
     def _right(self, name: str) -> str:

@@ -1,7 +1,8 @@
 """What a request's body holds: raw fields of one record, or raw columns of many, and where each value stands in it."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, NamedTuple, TypeVar
 
 from fastapi import Request
@@ -9,10 +10,15 @@ from pydantic_core import from_json
 
 from ..modality import MEDIA_TYPES
 from ..reader import Finding, Reader, repeated_key
-from .problems import TITLES, FieldError, Problem, not_json, pointer_to, shortened, unfit, unfit_at
+from .problems import SHOWN, TITLES, FieldError, Problem, not_json, pointer_to, shortened, unfit, unfit_at
 
 JSON = "application/json"
-MOST_VALUES = 1_000_000  # commas, rather: a value of two bytes takes sixty and more once it is read
+# A value of two bytes takes sixty and more once it is read, and while that goes on no other request does.
+# A batch may have MANY times as many as its records have fields: some hold lists.
+MOST_VALUES, MANY = 10_000, 2
+MARKS = b",[{"  # there is a value behind each
+TEXT_OR_MARK = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|([,\[{])', re.DOTALL)
+PIECE = 2**16  # bytes that are looked through without a pause
 
 K = TypeVar("K")
 Place = Callable[[int | None, str], tuple[str | int, ...]]  # row and field -> path in the body
@@ -49,15 +55,15 @@ def fields_of(media: str, body: bytes, bare: Mapping[str, str]) -> dict[str, Any
     return expect(json_of(media, body, bare), dict, ())
 
 
-def json_of(media: str, body: bytes, bare: Mapping[str, str] | None = None) -> Any:
+def json_of(media: str, body: bytes, bare: Mapping[str, str] | None = None, most: int = MOST_VALUES) -> Any:
     """Raises Problem, 415 or 400, when there is no JSON, 413 when it holds more values than fit into memory.
 
     And 400 when an object has a key twice: a program that keeps the other of the two values would see another record.
     """
     if media != JSON and not media.endswith("+json"):
         raise Problem(415, TITLES[415], f"The body is {media}, allowed are {', '.join((JSON, *(bare or ())))}.")
-    if body.count(b",") >= MOST_VALUES:
-        raise Problem(413, TITLES[413], f"The body holds more than {MOST_VALUES:,} values.")
+    if _has_more(body, most):
+        raise Problem(413, TITLES[413], f"The body holds more than {most:,} values.")
     try:
         content = from_json(body)
     except ValueError:
@@ -80,6 +86,22 @@ def _counted(content: Any, objects: int) -> tuple[int, int]:
         commas += sum(len(value) - 1 for value in (*maps, *lists) if value)
         level = [*chain.from_iterable(lists), *chain.from_iterable(map(dict.values, maps))] if objects else []
     return keys, commas
+
+
+def is_dense(body: bytes, most: int) -> bool:
+    """Whether JSON has more values than that, if its texts were values too: such a body takes longer to judge."""
+    pieces = range(0, len(body), PIECE)
+    return sum(body.count(mark, start, start + PIECE) for start in pieces for mark in MARKS) > most
+
+
+def _has_more(body: bytes, most: int) -> bool:
+    marks = (True for found in TEXT_OR_MARK.finditer(body) if found.lastindex)
+    return is_dense(body, most) and next(islice(marks, most, None), False)
+
+
+def most_values(reader: Reader, rows: int) -> int:
+    """How many values the body of a batch may have."""
+    return MOST_VALUES + MANY * rows * len(reader.known)
 
 
 def media_type(request: Request) -> str:
@@ -111,7 +133,8 @@ def _records(records: Any, reader: Reader, most: int) -> Table:
     check_rows(len(records), most, ("records",))
     findings: list[Finding] = []
     for row, record in enumerate(records):
-        if not expect(record, dict, ("records", row)).keys() <= reader.known:
+        known = expect(record, dict, ("records", row)).keys() <= reader.known
+        if not known and (len(findings) < SHOWN or not reader.refuses_unknown):  # what is refused is shown in part only
             findings += reader.unknown(record, row)
     columns = {field.name: [record.get(field.name, field.absent) for record in records] for field in reader.fields}
     return Table(columns, len(records), lambda row, name: ("records", *(() if row is None else (row,)), name), findings)

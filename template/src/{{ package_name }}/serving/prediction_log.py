@@ -124,14 +124,21 @@ class PredictionLog:
         return self.writable and time.monotonic() - self._lost_at > LOST_S
 
     async def room(self, answered: Loggable) -> None:
-        """Wait until the queue has room for an answer, but not for long, and not for a database that is down."""
-        if (self._has_room(answered) and not self._line.locked()) or not self.writable:
+        """Wait until the queue has room for an answer, but not for long, and not for a database that is down.
+
+        Batches leave half of the queue to single predictions, which do not wait behind them.
+        """
+        several = len(answered) > 1
+        if (self._welcome(answered) and not (several and self._line.locked())) or not self.writable:
             return
         self.waited += 1
         until = time.monotonic() + ROOM_S
         async with self._line:
-            while self.writable and not self._has_room(answered) and time.monotonic() < until:
+            while self.writable and not self._welcome(answered) and time.monotonic() < until:
                 await asyncio.sleep(ROOM_LOOK_S)
+
+    def _welcome(self, answered: Loggable) -> bool:
+        return self._has_room(answered) and (len(answered) == 1 or self.queued <= self._capacity / 2)
 
     def _has_room(self, answered: Loggable) -> bool:
         fits = self._bytes + answered.size <= MOST_BYTES or not self._bytes

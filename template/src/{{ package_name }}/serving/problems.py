@@ -108,7 +108,8 @@ def unfit(errors: Sequence[FieldError], count: int = 0) -> Problem:
     named = ", ".join(dict.fromkeys(error.pointer or "the body" for error in errors[:5]))
     if all(error.kind == "out_of_scope" for error in errors):
         return Problem(422, "Out of scope", f"{errors[0].detail}: {named}", errors)
-    return Problem(422, TITLES[422], f"{count} value(s) do not fit: {named}", errors)
+    many = f"{count} value(s)" if count < SHOWN else f"{SHOWN} values or more"  # nobody counts further
+    return Problem(422, TITLES[422], f"{many} do not fit: {named}", errors)
 
 
 def unfit_at(path: Iterable[str | int], detail: str) -> Problem:

@@ -4,7 +4,7 @@ FastAPI's own way through dependencies, validation and serialisation costs more 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, NoReturn, TypeVar
 
@@ -16,10 +16,10 @@ from starlette.types import Receive, Scope, Send
 
 from ..reader import Reader
 from ..settings import Environment
-from .body import Table, json_of, media_type, read
+from .body import Table, is_dense, json_of, media_type, most_values, read
 from .predictor import Answer
 from .problems import Problem
-from .service import Answered, Service
+from .service import LARGE, Answered, Service
 
 Handler = Callable[[Request], Awaitable[Response]]
 Result = TypeVar("Result")
@@ -88,16 +88,21 @@ async def answer_many(
     """Answer many records: `table_of` finds them in the body's JSON, `shown` gives the answers its shape."""
     body, media = await read(request, environment.max_body_bytes), media_type(request)
 
-    def work() -> tuple[Any, list[Answered]]:
-        content = json_of(media, body)
-        table = table_of(content, service.models.champion.predictor.reader, environment.max_rows)
-        answers, notes = service.many(table, request_id(request), len(body))
-        served_by(request, answers[0]["model_version"])
-        return shown(content, answers), notes
+    most = most_values(service.models.champion.predictor.reader, environment.max_rows)
 
-    content, notes = await here_or_in_thread(service, body, work)
+    def work() -> Iterator[tuple[Response, list[Answered]] | None]:
+        reader = service.models.champion.predictor.reader
+        content = json_of(media, body, most=most)
+        yield None
+        table = table_of(content, reader, environment.max_rows)
+        yield None
+        answers, notes = yield from service.many(table, request_id(request), len(body))
+        served_by(request, answers[0]["model_version"])
+        yield JsonResponse(shown(content, answers)), notes
+
+    response, notes = await service.in_turn(work(), LARGE if is_dense(body, most) else len(body))
     await service.note(notes)
-    return JsonResponse(content)
+    return response
 
 
 def as_columns(answers: Sequence[Answer]) -> dict[str, list[Any]]:

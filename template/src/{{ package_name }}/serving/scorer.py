@@ -20,6 +20,7 @@ from .predictor import Answer, Predictor, Record
 MOST = 64
 TRIAL = 16
 REPEATS = 5
+SLICE_S = 0.001  # of a batch is worked on before others have their turn
 INLINE_S = 0.002  # what takes longer would hold up the other requests, health checks among them
 WORTH_IT = 1.2
 
@@ -37,11 +38,12 @@ class Scorer:
     """A predictor for requests of one record, called from the event loop."""
 
     def __init__(self, predictor: Predictor, executor: Executor, observe: Callable[[int], None]) -> None:
-        """`observe` is told how many records are scored together."""
+        """`observe` is told how many records are scored together; `slice` is how many of a batch are scored at once."""
         self.predictor, self.executor, self.observe = predictor, executor, observe
         record = predictor.reader.one(predictor.examples[0])[0]
         alone, together = _seconds(predictor, [record]), _seconds(predictor, [record] * TRIAL)
         self.inline = alone < INLINE_S
+        self.slice = max(1, int(TRIAL * SLICE_S / together)) if self.inline else MOST
         self.batches = TRIAL * alone > WORTH_IT * together
         self._waiting: deque[Waiting] = deque()
         self._busy = False

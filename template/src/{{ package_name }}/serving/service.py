@@ -6,12 +6,13 @@ Every route comes through here, so a record gets the same answer whatever the sh
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from pydantic_core import to_json
@@ -29,6 +30,9 @@ from .problems import RETRY, SHOWN, TITLES, FieldError, Problem, pointer_to, sho
 
 log = logging.getLogger(__name__)
 
+Result = TypeVar("Result")
+
+LARGE = 1024**2  # bytes of a body that take some milliseconds to read
 SHADOWS, SHADOW_BYTES = 100, 64 * 1024**2  # of requests that a shadow may be behind
 
 
@@ -111,6 +115,7 @@ class Service:
         """`secret` is the key under which ids are hashed for the log; without it none is kept."""
         self.models, self.log, self.metrics, self.executor = models, log, metrics, executor
         self._answered = partial(Answered, secret=secret, raw=raw)
+        self._turn = asyncio.Lock()  # batches are answered one after the other: together, each would only take longer
         self._behind: dict[asyncio.Task[None], int] = {}  # what a shadow has still to answer, in bytes
 
     def read(self, media: str, body: bytes, bare: Mapping[str, str]) -> tuple[Record, list[Finding]]:
@@ -136,29 +141,66 @@ class Service:
         await self.note([self._answered(*given)])
         return answer
 
-    def many(self, table: Table, request_id: str, size: int) -> tuple[list[Answer], list[Answered]]:
-        """Answers to many records of so many bytes, in their order, and what is to be noted.
+    async def in_turn(self, work: Iterator[Result | None], size: int) -> Result:
+        """What the work on a body of so many bytes gives at last; each time that it gives None, others have their turn.
+
+        A short step is taken here: a thread would take Python's lock away in the middle of other requests, again and
+        again. Steps of a large body, or of a model that takes its time, are taken in a thread.
+        """
+        loop, inline = asyncio.get_running_loop(), self.models.champion.inline
+        async with self._turn if inline else nullcontext():
+            if inline and size < LARGE:
+                while (result := next(work)) is None:
+                    await asyncio.sleep(0)
+            else:
+                while (result := await loop.run_in_executor(self.executor, next, work)) is None:
+                    pass
+        return result
+
+    def many(
+        self, table: Table, request_id: str, size: int
+    ) -> Generator[None, None, tuple[list[Answer], list[Answered]]]:
+        """Answers to many records of so many bytes, in their order, and what is to be noted: slice by slice.
 
         Raises:
             Problem: 422, for all of them.
         """
-        served = self.models.champion.predictor
-        columns, found = served.reader.many(table.columns, table.rows)
-        findings = [*found, *table.findings]
+        answers: list[Answer] = [{} for _ in range(table.rows)]
+        notes: list[Answered] = []
+        served, step = self.models.champion.predictor, self.models.champion.slice
+        columns: dict[str, list[Value]] = {field.name: [] for field in served.reader.fields}
+        findings = list(table.findings)
+        for part in _slices_of(range(table.rows), step):
+            raw = {name: table.columns[name][part.start : part.stop] for name in columns if table.columns.get(name)}
+            typed, found = served.reader.many(raw, len(part), enough=SHOWN)  # what comes behind them would not be shown
+            for name, values in typed.items():
+                columns[name] += values
+            findings += [one._replace(row=part.start + one.row) if one.row is not None else one for one in found]
+            if len(findings) >= SHOWN:
+                refuse(findings, table.place)
+            yield
         refuse(findings, table.place)
         records = [{name: columns[name][row] for name in served.ids} for row in range(table.rows)]
-        answers: list[Answer] = [{}] * table.rows
-        ids, notes = prediction_ids(table.rows), []
+        ids = prediction_ids(table.rows)
         for (scorer, role), rows in self._choices(records, request_id).items():
-            part = columns if len(rows) == table.rows else _rows_of(columns, rows)
-            scored, embedding = scorer.predictor.predict_columns(part)
-            for row, answer in zip(rows, scored, strict=True):
-                answers[row] = scorer.predictor.named(answer, records[row], ids[row])
-            part_ids = [ids[row] for row in rows]
+            asked = columns if len(rows) == table.rows else _rows_of(columns, rows)
+            scored: list[Answer] = []
+            embeddings = []
+            for part in _slices_of(range(len(rows)), step):
+                sliced = {name: values[part.start : part.stop] for name, values in asked.items()}
+                given, embedding = scorer.predictor.predict_columns(sliced)
+                for row, answer in zip(rows[part.start : part.stop], given, strict=True):
+                    answers[row] |= scorer.predictor.named(answer, records[row], ids[row])
+                scored += given
+                embeddings.append(embedding)
+                yield
             share = size * len(rows) // table.rows
-            notes.append(self._answered(scorer.predictor, role, part, True, scored, part_ids, embedding, share))
+            part_ids, like = [ids[row] for row in rows], np.concatenate(embeddings)
+            notes.append(self._answered(scorer.predictor, role, asked, True, scored, part_ids, like, share))
         for row, warned in by_row(findings, table.rows).items():
             answers[row]["warnings"] = errors(warned, table.place)
+            if row % step == 0:
+                yield
         return answers, notes
 
     def _choices(self, records: Sequence[Record], request_id: str) -> dict[Choice, Sequence[int]]:
@@ -244,6 +286,11 @@ def _described(predictor: Predictor, columns: Columns, embedding: np.ndarray) ->
     described = predictor.bundle.describe(columns, embedding)
     names = list(described)
     return (dict(zip(names, values, strict=True)) for values in zip(*described.values(), strict=True))
+
+
+def _slices_of(rows: range, step: int) -> Iterator[range]:
+    """The rows, so many at a time."""
+    return (rows[start : start + step] for start in range(0, len(rows), step))
 
 
 def _rows_of(columns: Mapping[str, Sequence[Value]], rows: Sequence[int]) -> dict[str, list[Value]]:
