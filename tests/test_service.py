@@ -401,12 +401,11 @@ async def load(port: int, body: bytes, connections: int, seconds: float) -> list
     return found
 
 
-@pytest.mark.parametrize("rows", [30, 100], ids=["computed in the event loop", "computed in a thread"])
+@pytest.mark.parametrize("rows", [30, 100], ids=["read at once", "read in slices"])
 def test_overload_is_refused_and_what_is_accepted_stays_quick(
     project: Path, record: dict[str, Any], tmp_path: Path, rows: int
 ) -> None:
     body = json.dumps({"records": [record] * rows}).encode()
-    assert (len(body) < 16_384) == (rows == 30)  # SMALL in serving/routes.py
     with Process(project, tmp_path / "log.db", MAX_IN_FLIGHT="4", ACCESS_LOG="none") as service:
         alone = asyncio.run(load(service.port, body, 4, 3))
         crowd = asyncio.run(load(service.port, body, 96, 5))

@@ -169,16 +169,17 @@ class Service:
         notes: list[Answered] = []
         served, step = self.models.champion.predictor, self.models.champion.slice
         columns: dict[str, list[Value]] = {field.name: [] for field in served.reader.fields}
-        findings = list(table.findings)
+        findings: list[Finding] = []
         for part in _slices_of(range(table.rows), step):
             raw = {name: table.columns[name][part.start : part.stop] for name in columns if table.columns.get(name)}
             typed, found = served.reader.many(raw, len(part), enough=SHOWN)  # what comes behind them would not be shown
             for name, values in typed.items():
                 columns[name] += values
             findings += [one._replace(row=part.start + one.row) if one.row is not None else one for one in found]
-            if len(findings) >= SHOWN:
-                refuse(findings, table.place)
+            if len(findings) + len(table.findings) >= SHOWN:
+                refuse([*findings, *table.findings], table.place)
             yield
+        findings += table.findings
         refuse(findings, table.place)
         records = [{name: columns[name][row] for name in served.ids} for row in range(table.rows)]
         ids = prediction_ids(table.rows)
