@@ -19,6 +19,7 @@ from pydantic_core import CoreSchema, SchemaValidator, ValidationError
 from pydantic_core import core_schema as core
 
 from .contract import NUMERIC, Column, Contract, Policy, Source
+from .modality import UNPACKED
 from .records import Value, check_features, ineligible, outside, parser
 from .wording import as_markdown
 
@@ -104,6 +105,8 @@ class Reader:
     def __init__(self, contract: Contract) -> None:
         check_features(contract)
         self.fields = [Field(name, column, contract.source) for name, column in contract.inputs.items()]
+        unpacked = [(field.name, UNPACKED.get(field.column.type)) for field in self.fields]
+        self.unpacks = [(name, size_of) for name, size_of in unpacked if size_of]
         self.rules = contract.eligibility
         self.known = frozenset(contract.columns)  # the outcome may be there; it is not used
         self.refuses_unknown = contract.requests.unknown_fields == "refuse"
@@ -147,6 +150,10 @@ class Reader:
                 return columns, findings
         findings += self._out_of_scope(columns, {finding.row for finding in refused(findings)})
         return columns, findings
+
+    def unpacked(self, raw: Mapping[str, Sequence[Any]]) -> int:
+        """How many bytes the values of raw columns take that are larger than they look, such as pictures."""
+        return sum(size_of(value) for name, size_of in self.unpacks for value in raw.get(name) or ())
 
     def unknown(self, names: Iterable[str], row: int | None) -> list[Finding]:
         """What is to be said of fields that the contract does not have: of the first ones, and how many there are."""

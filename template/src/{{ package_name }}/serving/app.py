@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -25,7 +26,7 @@ from .openapi import answer_model, answers_model, batch_body, record_body
 from .prediction_log import PredictionLog
 from .predictor import Answer, Predictor
 from .problems import install, responses
-from .routes import JsonResponse, add_post, answer_many, as_columns, here_or_in_thread, request_id, served_by
+from .routes import JsonResponse, add_post, answer_many, as_columns, in_thread, request_id, served_by
 from .service import Service
 from .state import add_state
 
@@ -111,8 +112,10 @@ def _add_predict(app: FastAPI, service: Service, environment: Environment) -> No
     async def predict(request: Request) -> Response:
         """Predict one record, given as the source has it."""
         body, media = await read(request, environment.max_body_bytes), media_type(request)
-        record, findings = await here_or_in_thread(service, body, lambda: service.read(media, body, bare))
-        answer = await service.one(record, findings, request_id(request), len(body))
+        long = service.takes_long(media, body, bare)
+        read_it = partial(service.read, media, body, bare)
+        record, findings = await in_thread(service, read_it) if long else read_it()
+        answer = await service.one(record, findings, request_id(request), len(body), long)
         served_by(request, answer["model_version"])
         return JsonResponse(answer)
 

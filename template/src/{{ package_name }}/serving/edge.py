@@ -26,8 +26,9 @@ from .logs import access_line, access_writer, quoted
 from .metrics import OTHER, Metrics
 from .openapi import declare
 from .problems import ENDS, RETRY, Problem
-from .routes import SMALL, PlainRoute
+from .routes import PlainRoute
 from .security import keyrings
+from .service import SMALL
 
 log = logging.getLogger(__name__)
 

@@ -26,8 +26,6 @@ Result = TypeVar("Result")
 
 CONTENT_TYPE = b"content-type", b"application/json"
 
-SMALL = 16_384  # bytes: what is larger is read in a thread, so that other requests go on
-
 
 class PlainRoute(APIRoute):
     """A POST route whose handler gets the request as it is and raises Problem where it cannot answer.
@@ -64,13 +62,6 @@ class JsonResponse(Response):
     def __init__(self, content: Any) -> None:
         self.status_code, self.background, self.body = 200, None, to_json(content)
         self.raw_headers = [CONTENT_TYPE, (b"content-length", str(len(self.body)).encode())]
-
-
-async def here_or_in_thread(service: Service, body: bytes, work: Callable[[], Result]) -> Result:
-    """Do what a request asks for: here, or in a thread where it would take so long that other requests wait for it."""
-    if len(body) < SMALL and service.models.champion.inline:
-        return work()
-    return await in_thread(service, work)
 
 
 async def in_thread(service: Service, work: Callable[[], Result]) -> Result:

@@ -48,7 +48,11 @@ class Scorer:
         self._waiting: deque[Waiting] = deque()
         self._busy = False
 
-    async def score(self, record: Record) -> Scored:
+    async def score(self, record: Record, long: bool = False) -> Scored:
+        """One record; `long` says that it takes longer than others: in a thread, and no other waits for it."""
+        if long and self.inline:
+            loop = asyncio.get_running_loop()
+            return _split(await loop.run_in_executor(self.executor, self.predictor.predict, [record]))[0]
         if self.inline and not self.batches:
             return _split(self.predictor.predict([record]))[0]
         loop = asyncio.get_running_loop()

@@ -32,7 +32,10 @@ log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-LARGE = 1024**2  # bytes of a body that take some milliseconds to read
+SMALL = 16_384  # bytes: of what is larger, one record is read in a thread, so that other requests go on
+LARGE = 1024**2  # bytes of a batch that take some milliseconds to read
+SMALL_UNPACKED = 400_000  # bytes: of what is larger, it takes milliseconds to unpack it
+MOST_UNPACKED = 400_000_000  # of all records of a batch: some seconds
 SHADOWS, SHADOW_BYTES = 100, 64 * 1024**2  # of requests that a shadow may be behind
 
 
@@ -128,11 +131,30 @@ class Service:
             refuse(findings, alone)
         return record, findings
 
-    async def one(self, record: Record, findings: Sequence[Finding], request_id: str, size: int) -> Answer:
-        """The answer to one record of so many bytes. Raises Problem, 503, when it must be logged and cannot be."""
+    def takes_long(self, media: str, body: bytes, bare: Mapping[str, str]) -> bool:
+        """Whether a record should be read and scored in a thread, as it would hold up other requests here."""
+        champion = self.models.champion
+        if len(body) >= SMALL or not champion.inline:
+            return True
+        if not champion.predictor.reader.unpacks:
+            return False
+        try:
+            fields = fields_of(media, body, bare)
+        except Problem:  # which reading it raises again
+            return False
+        return champion.predictor.reader.unpacked({name: [value] for name, value in fields.items()}) > SMALL_UNPACKED
+
+    async def one(
+        self, record: Record, findings: Sequence[Finding], request_id: str, size: int, long: bool = False
+    ) -> Answer:
+        """The answer to one record of so many bytes; one that `takes_long` is scored in a thread.
+
+        Raises:
+            Problem: 503, when it must be logged and cannot be.
+        """
         key = self.models.champion.predictor.key(record) if self.models.splits else ""
         scorer, role = self.models.choose(key or request_id)
-        scored = await scorer.score(record)
+        scored = await scorer.score(record, long)
         ids = prediction_ids(1)
         answer = scorer.predictor.named(scored.answer, record, ids[0])
         if findings:
@@ -148,8 +170,9 @@ class Service:
         again. Steps of a large body, or of a model that takes its time, are taken in a thread.
         """
         loop, inline = asyncio.get_running_loop(), self.models.champion.inline
+        here = inline and size < LARGE and not self.models.champion.predictor.reader.unpacks
         async with self._turn if inline else nullcontext():
-            if inline and size < LARGE:
+            if here:
                 while (result := next(work)) is None:
                     await asyncio.sleep(0)
             else:
@@ -165,6 +188,9 @@ class Service:
         Raises:
             Problem: 422, for all of them.
         """
+        if (size_of_all := self.models.champion.predictor.reader.unpacked(table.columns)) > MOST_UNPACKED:
+            detail = f"The batch takes {size_of_all:,} bytes once it is unpacked, at most {MOST_UNPACKED:,} are taken."
+            raise Problem(413, TITLES[413], detail)
         answers: list[Answer] = [{} for _ in range(table.rows)]
         notes: list[Answered] = []
         served, step = self.models.champion.predictor, self.models.champion.slice

@@ -9,8 +9,10 @@ import binascii
 import io
 import math
 import struct
+import threading
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from itertools import pairwise, product
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +26,13 @@ from .contract import Contract, ContractError, Section
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
 MEDIA_TYPES = tuple(f"image/{form.lower()}" for form in FORMATS)
 ALLOWED = f"allowed are {', '.join(FORMATS)} files"
-MAX_PIXELS = 24_000_000  # up to 350 MB while it is decoded; the header tells, before any memory is taken
+MAX_PIXELS = 25_000_000  # 200 to 450 MB while it is decoded; the header tells, before any memory is taken
+MAX_EDGE = 65_535  # as in JPEG: each row of pixels costs memory and time beside them
+MAX_SCANS = 500  # of a progressive JPEG, each of which goes over all of it: others have about ten
+BYTES = 4  # that a pixel takes once it is decoded
+LARGE = 1_000_000  # pixels: of pictures with more, one is decoded at a time, in all threads together
+TILE = 2**20  # pixels that are brought to RGB at a time
+_decoding = threading.Lock()
 MAX_BYTES = 100_000_000
 DEEP = ("I;16", "I;16B", "I;16L", "I;16N")
 NEUTRAL = 127  # grey of what a picture does not fill, and of a picture that is missing
@@ -49,8 +57,18 @@ def parse(value: Any) -> bytes | None:
     content = _from_base64(value) if isinstance(value, str) else value
     if not isinstance(content, bytes):
         raise ValueError(f"an image is expected, as bytes or base64 text, not {type(value).__name__}")
-    decode(content)
-    return content
+    with decoded(content):
+        return content
+
+
+def unpacked(value: Any) -> int:
+    """The bytes that a raw image takes once it is decoded, by its header; 0 where it is none."""
+    try:
+        content = _from_base64(value) if isinstance(value, str) else value
+        picture = header(content) if isinstance(content, bytes) else None
+    except ValueError:
+        return 0
+    return BYTES * picture.width * picture.height if picture else 0
 
 
 def images_of(columns: Mapping[str, Any], contract: Contract) -> Sequence[bytes | None]:
@@ -72,10 +90,10 @@ def _read(path: Path) -> bytes:
         raise ValueError(f"{path}: has {path.stat().st_size:,} bytes, at most {MAX_BYTES:,} are allowed")
     content = path.read_bytes()
     try:
-        decode(content)
+        with decoded(content):
+            return content
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    return content
 
 
 def _from_base64(text: str) -> bytes:
@@ -100,9 +118,18 @@ def decode(content: bytes) -> Image.Image:
     picture = header(content)
     try:
         picture.load()
-        return _rgb(ImageOps.exif_transpose(picture))
+        ImageOps.exif_transpose(picture, in_place=True)
+        return _rgb(picture)
     except DAMAGE as error:
         raise ValueError(f"a damaged or incomplete {picture.format} file ({error}): export it again") from None
+
+
+@contextmanager
+def decoded(content: bytes) -> Iterator[Image.Image]:
+    """What `decode` gives, as long as it is needed: no other large picture is decoded meanwhile. Raises ValueError."""
+    picture = header(content)
+    with _decoding if picture.width * picture.height > LARGE else nullcontext():
+        yield decode(content)
 
 
 def header(content: bytes) -> Image.Image:
@@ -117,12 +144,29 @@ def header(content: bytes) -> Image.Image:
         raise ValueError(f"not a readable image (it begins with {content[:8]!r}), {ALLOWED}") from None
     if (pixels := picture.width * picture.height) > MAX_PIXELS:
         raise ValueError(f"{pixels:,} pixels, at most {MAX_PIXELS:,} are allowed: make it smaller")
+    if max(picture.size) > MAX_EDGE:
+        raise ValueError(f"an edge of {max(picture.size):,} pixels, at most {MAX_EDGE:,} are allowed: make it smaller")
+    if picture.format in ("JPEG", "MPO") and content.count(b"\xff\xda") > MAX_SCANS:
+        raise ValueError(f"a JPEG of more than {MAX_SCANS} scans: save it anew")
     if picture.mode in ("I", "F"):
         raise ValueError("values of 32 bits, which have no known range: save it with 8 or 16")
     return picture
 
 
 def _rgb(picture: Image.Image) -> Image.Image:
+    """A picture in RGB, made tile by tile: steps in between take more memory than both."""
+    if picture.mode == "RGB" and not picture.has_transparency_data:
+        return picture
+    whole = Image.new("RGB", picture.size)
+    width = min(picture.width, TILE)
+    height = TILE // width
+    for left, top in product(range(0, picture.width, width), range(0, picture.height, height)):
+        box = left, top, min(left + width, picture.width), min(top + height, picture.height)
+        whole.paste(_rgb_of_tile(picture.crop(box)), box)
+    return whole
+
+
+def _rgb_of_tile(picture: Image.Image) -> Image.Image:
     if picture.mode in DEEP:
         return Image.fromarray((np.asarray(picture).astype(np.uint16) >> 8).astype(np.uint8)).convert("RGB")
     if not picture.has_transparency_data:
@@ -139,7 +183,8 @@ def pixels(content: bytes | None, size: int, fit: Fit, colour: bool) -> np.ndarr
     """
     if content is None:
         return np.full((size, size, 3 if colour else 1), NEUTRAL, dtype=np.uint8)
-    return _square(decode(content), size, fit, colour)
+    with decoded(content) as picture:
+        return _square(picture, size, fit, colour)
 
 
 def _square(picture: Image.Image, size: int, fit: Fit, colour: bool) -> np.ndarray:
@@ -198,10 +243,11 @@ class ImageEncoder(Section):
         """
         if (content := record.get(self.column)) is None:
             return
-        picture, size, fit = decode(content), self.params.size, self.params.fit
-        square = _square(picture, size, fit, self.params.colour)
-        filling = max(picture.size) if fit == "pad" else min(picture.size)
-        across, down = (_patches(edge, filling, size) for edge in picture.size)
+        size, fit = self.params.size, self.params.fit
+        with decoded(content) as picture:
+            square, edges = _square(picture, size, fit, self.params.colour), picture.size
+        filling = max(edges) if fit == "pad" else min(edges)
+        across, down = (_patches(edge, filling, size) for edge in edges)
         if not (across and down):
             return
         seen = square[down[0][1].start : down[-1][1].stop, across[0][1].start : across[-1][1].stop]
@@ -239,9 +285,10 @@ def describe(column: str, images: Iterable[bytes | None]) -> dict[str, list[Any]
 
 
 def _describe_one(content: bytes) -> dict[str, float | str]:
-    stored, picture = header(content), decode(content)
-    width, height = picture.size
-    picture.thumbnail((DESCRIBED_EDGE, DESCRIBED_EDGE), Image.Resampling.BILINEAR)
+    stored = header(content)
+    with decoded(content) as picture:
+        width, height = picture.size
+        picture.thumbnail((DESCRIBED_EDGE, DESCRIBED_EDGE), Image.Resampling.BILINEAR)
     shape = {"width": float(width), "height": float(height), "aspect": width / height}
     return {**_light(picture), **shape, "format": str(stored.format), "mode": stored.mode}
 

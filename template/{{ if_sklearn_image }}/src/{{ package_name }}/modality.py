@@ -21,6 +21,7 @@ Part = image.Patch  # what an explanation leaves out
 FEATURE_TYPES: tuple[Type, ...] = ("image",)
 PARSERS: Mapping[Type, Callable[[Any], Any]] = {"image": image.parse}
 MAKERS: Mapping[Type, Callable[..., list[Any]]] = {"image": image.invent}
+UNPACKED: Mapping[Type, Callable[[Any], int]] = {"image": image.unpacked}  # bytes of what is larger than it looks
 MEDIA_TYPES = image.MEDIA_TYPES
 
 DIRECTIONS = 9

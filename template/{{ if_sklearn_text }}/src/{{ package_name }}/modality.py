@@ -22,6 +22,7 @@ Part = Words  # what an explanation leaves out
 FEATURE_TYPES: tuple[Type, ...] = ("text",)
 PARSERS: Mapping[Type, Callable[[Any], Any]] = {"text": parse}
 MAKERS: Mapping[Type, Callable[..., list[Any]]] = {"text": invent}
+UNPACKED: Mapping[Type, Callable[[Any], int]] = {}  # a text is as large as it looks
 MEDIA_TYPES: tuple[str, ...] = ("text/plain",)
 
 

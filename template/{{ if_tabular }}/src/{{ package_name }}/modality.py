@@ -29,6 +29,7 @@ Level = bool | int | float | str | None  # a value as JSON has it
 FEATURE_TYPES: tuple[Type, ...] = ("number", "integer", "category", "ordinal", "datetime", "boolean")
 PARSERS: Mapping[Type, Callable[[Any], Any]] = {}  # no type beyond those that `records` reads
 MAKERS: Mapping[Type, Callable[..., list[Any]]] = {}  # nor beyond those that `pipeline.synthetic` draws
+UNPACKED: Mapping[Type, Callable[[Any], int]] = {}  # no value is larger than it looks
 MEDIA_TYPES: tuple[str, ...] = ()  # a request's body is always JSON
 
 FREQUENCY_LEVELS = 5_000
