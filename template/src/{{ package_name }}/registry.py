@@ -20,6 +20,7 @@ from mlflow.exceptions import MlflowException
 
 from .artifacts import BUNDLE, GATE, read_json, write_json
 from .artifacts import CHAMPION as IN_FORCE
+from .bundle import BundleError
 from .delivery import delivered, exclusive, put, stage
 from .errors import UserError
 from .pipeline.track import run_of_result
@@ -177,10 +178,13 @@ class Registry:
         except (MlflowException, OSError) as error:
             reason = " ".join(str(error).split())
             raise RegistryError(f"the files of version {version} cannot be fetched: {reason}") from None
-        staged = stage(bundle, read_json(verdict), IN_FORCE)
+        try:
+            staged = stage(bundle, read_json(verdict), IN_FORCE)
+        except BundleError as error:
+            raise RegistryError(f"version {version} cannot be put in force: {error}") from None
         shutil.rmtree(FETCHED)
         if why := objection(staged):
-            raise RegistryError(why)
+            raise RegistryError(f"version {version} cannot be put in force: {why}")
         return staged
 
 
