@@ -423,6 +423,14 @@ def test_the_service_reaches_its_database_and_nothing_else(documents):
     assert sorted(ways_out) == [("TCP", 53), ("TCP", 5432), ("UDP", 53)]
 
 
+def test_docs_are_off_and_no_way_leads_to_them(documents):
+    """They need no key, and tell everybody the columns and levels of the data."""
+    container = pod_of(of_kind(documents, "Deployment"))["spec"]["containers"][0]
+    assert {"name": "DOCS", "value": "off"} in container["env"]
+    paths = {path["path"] for rule in of_kind(documents, "Ingress")["spec"]["rules"] for path in rule["http"]["paths"]}
+    assert paths == {"/predict", "/explain", "/feedback", "/metadata", "/v2"}
+
+
 def test_a_verdict_of_the_drift_job_is_not_retried(documents):
     job = of_kind(documents, "CronJob")["spec"]["jobTemplate"]["spec"]
     (container,) = job["template"]["spec"]["containers"]

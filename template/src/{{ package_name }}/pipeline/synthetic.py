@@ -44,14 +44,25 @@ def owners_of(table: pa.Table, contract: Contract) -> Sequence[Hashable]:
 
 
 def of_nobody(records: Sequence[dict[str, Value]], tables: Sequence[pa.Table]) -> list[bool]:
-    """Which of these typed records nobody has; what several have in common is nobody's, either."""
+    """Which of these typed records nobody has, nor a text or a picture in them; what several have is nobody's."""
+    large = (pa.large_string(), pa.large_binary())
+    alone = [[name] for name in records[0] if tables[0].schema.field(name).type in large]
+    free = [
+        _of_nobody([tuple(one[name] for name in names) for one in records], names, tables)
+        for names in (list(records[0]), *alone)
+    ]
+    return [all(each) for each in zip(*free, strict=True)]
+
+
+def _of_nobody(made: list[tuple[Value, ...]], names: list[str], tables: Sequence[pa.Table]) -> list[bool]:
     counts: Counter[tuple[Value, ...]] = Counter()
-    for table in tables:
-        fields = [table.schema.field(name) for name in records[0]]
-        made = {field.name: pa.array([record[field.name] for record in records], field.type) for field in fields}
-        alike = table.select(list(made)).filter(reduce(pc.and_, map(pc.is_in, table.select(list(made)), made.values())))
+    for table in (table.select(names) for table in tables):
+        values = (
+            pa.array(drawn, field.type) for drawn, field in zip(zip(*made, strict=True), table.schema, strict=True)
+        )
+        alike = table.filter(reduce(pc.and_, map(pc.is_in, table.itercolumns(), values)))
         counts.update(tuple(row.values()) for row in alike.to_pylist())
-    return [not 0 < counts[tuple(record.values())] < FEW for record in records]
+    return [not 0 < counts[one] < FEW for one in made]
 
 
 def unlink(columns: dict[str, list[Any]], owners: Sequence[Hashable], seed: int) -> dict[str, list[Any]]:
