@@ -1,5 +1,6 @@
 """Own data without a code edit: every ugly file works, or is refused with its name and what to do."""
 
+import cProfile
 import csv
 import datetime as dt
 import decimal
@@ -11,11 +12,13 @@ import re
 import shutil
 import sqlite3
 import sys
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -44,7 +47,7 @@ class Package:
 
 def _package(task: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package]:
     name = "customer_model"
-    for part in (TEMPLATE, TEMPLATE / f"{{{{ if_{task} }}}}", TEMPLATE / "{{ if_tabular }}"):
+    for part in (TEMPLATE, *(TEMPLATE / f"{{{{ if_{axis} }}}}" for axis in (task, "tabular", "cpu"))):
         shutil.copytree(part / PACKAGE, folder / "src" / name, dirs_exist_ok=True)
     monkeypatch.syspath_prepend(folder / "src")
     importlib.invalidate_caches()
@@ -689,3 +692,66 @@ def test_a_database_that_cannot_be_read_is_refused_in_one_sentence(
     message = capsys.readouterr().err
     assert said in message and message.count("\n") == 1, message
     assert not list(Path().rglob("*.parquet"))
+
+
+def wide(rows: int, columns: int, levels: int) -> dict[str, list[Any]]:
+    """Numbers and categories by chance, a price of which nearly every value differs, and a class."""
+    chance = random.Random(0)
+    kinds = (lambda: chance.randint(0, 10**6), lambda: f"l{chance.randrange(levels)}")
+    features = {f"c{i}": [kinds[i % 2]() for _ in range(rows)] for i in range(columns)}
+    price = [chance.randint(1, 10**7) for _ in range(rows)]
+    return {"price": price, "class": [f"k{i % levels}" for i in range(rows)], **features}
+
+
+def effort(work: Callable[[], object]) -> tuple[int, int]:
+    """Calls of functions, and bytes at the most: figures that no other program on the machine changes."""
+    profile = cProfile.Profile()
+    tracemalloc.start()
+    with profile:
+        work()
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return sum(entry.callcount for entry in profile.getstats()), most
+
+
+def assert_in_proportion(taken: list[tuple[int, int]]) -> None:
+    """Of a size, its double and its fourfold: the second step takes twice what the first took."""
+    (first, _), (second, before), (third, after) = taken
+    assert third - second < 2.3 * max(second - first, second / 10) and after < 2.3 * before, taken
+
+
+@pytest.mark.parametrize("size", [{"rows": 600}, {"columns": 60}, {"levels": 25}], ids=lambda size: next(iter(size)))
+@pytest.mark.parametrize(("task", "target"), [("classification", "class"), ("regression", "price")])
+def test_checks_of_the_data_grow_with_rows_columns_and_levels(
+    request: pytest.FixtureRequest, task: str, target: str, size: dict[str, int]
+) -> None:
+    package = request.getfixturevalue(f"{task}_package")
+    validate, leakage = (importlib.import_module(f"{package.name}.pipeline.{name}") for name in ("validate", "leakage"))
+    section = {"name": target, "kind": "multiclass" if target == "class" else "continuous"}
+    taken, [(grows, start)] = [], size.items()
+    for times in (0.1, 1, 2, 4):  # the first for what is loaded or kept once
+        frame = pd.DataFrame(wide(**{"rows": 400, "columns": 4, "levels": 5} | {grows: int(start * times)}))
+        kinds = {
+            name: {"type": "number" if pd.api.types.is_numeric_dtype(dtype) else "category"}
+            for name, dtype in frame.dtypes.items()
+        }
+        columns = kinds | {target: kinds[target] | {"role": "target"}}
+        content = {"problem": {"name": "x"}, "source": {"path": "x"}, "target": section, "columns": columns}
+
+        def checks(frame: pd.DataFrame = frame, content: dict[str, Any] = content) -> None:
+            contract = package.contract.parse(content, "made")
+            empty = frame.reindex(range(4 * len(frame)))
+            assert len(validate.nearly_empty(empty, contract)) == len(contract.features)
+            assert not validate.outside_values(frame, contract)[0]
+            assert not leakage.near_copies(frame, contract, package.settings.LeakageParams(), seed=0)
+
+        taken.append(effort(checks))
+    assert_in_proportion(taken[1:])
+
+
+def test_a_first_contract_takes_in_proportion_to_the_columns(classification_package: Package) -> None:
+    taken = []
+    for columns in (2, 10, 20, 40):
+        put("wide.csv", as_text(wide(rows=45, columns=columns, levels=3)))
+        taken.append(effort(lambda: classification_package.infer("wide.csv", "class")))
+    assert_in_proportion(taken[1:])

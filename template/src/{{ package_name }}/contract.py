@@ -262,7 +262,7 @@ class Contract(Section):
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
-        known = ", ".join(self.columns)
+        known, features, stored = ", ".join(self.columns), self.features, self.stored
         for name in self.columns:
             if name != name.strip():
                 raise ValueError(f"columns: write {name.strip()!r} for {name!r}: a header is read without outer blanks")
@@ -273,16 +273,16 @@ class Contract(Section):
             if len(self.with_role(role)) > 1:
                 raise ValueError(f"at most one column may have role: {role}, found {self.with_role(role)}")
         for rule in self.eligibility:
-            if rule.column not in self.stored or rule.column == self.target.name:
+            if rule.column not in stored or rule.column == self.target.name:
                 raise ValueError(f"eligibility: {rule.column!r} is no column that is kept; there are {known}")
             _check_bounds(self.columns[rule.column].type, rule.min, rule.max)
         for name in chain.from_iterable((*self.derived.ratios, *self.derived.interactions)):
-            if name not in self.features or self.features[name].type not in NUMERIC:
+            if name not in features or features[name].type not in NUMERIC:
                 raise ValueError(f"derived: {name!r} is not a feature of type number or integer")
         for name in self.quality.near_copies_allowed:
             if name not in self.columns:
                 raise ValueError(f"quality.near_copies_allowed: no column {name!r}; there are {known}")
-        if not self.features:
+        if not features:
             raise ValueError("columns: at least one column must be a feature")
         return self
 

@@ -10,7 +10,6 @@ import filecmp
 import re
 import shutil
 import sys
-import warnings
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -23,7 +22,7 @@ from .contract import ContractError, Quality, Source
 from .draft import Draft, render
 from .errors import UserError
 from .modality import FEATURE_TYPES, PARSERS
-from .pipeline.leakage import lone_score
+from .pipeline.leakage import telling
 from .profile import LEVELS, Finding, distinct, examine, is_prose, shown
 from .settings import LeakageParams
 from .source import FILE, SourceError, files_of, naming_files, read_chunks, snapshot, sniff
@@ -125,19 +124,13 @@ def _target(name: str, raw: list[Any], decimal: str) -> tuple[Finding, dict[str,
 
 def _note_near_copies(draft: Draft, target: Finding) -> None:
     """Note the columns that tell the target by themselves, by the score for which the pipeline would stop."""
-    params, parsed = LeakageParams(), contract.parse(draft.content, "the draft")
-    frame = pd.DataFrame({finding.name: finding.values for finding in draft.findings}).dropna(subset=[target.name])
+    findings = {finding.name: finding for finding in draft.findings if finding.spec["type"] not in PARSERS}
+    frame = pd.DataFrame({name: finding.values for name, finding in findings.items()}).dropna(subset=[target.name])
     if len(frame) < TELLING_ROWS:
         return
-    sample = frame.sample(min(len(frame), params.rows), random_state=0)
-    for finding in draft.findings:
-        if finding.name in parsed.features and finding.spec["type"] not in PARSERS:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # a class too rare for every fold has its own note
-                score = lone_score(sample[finding.name], sample[target.name], parsed, seed=0)
-            if score >= params.threshold:
-                doubt = "is it known before the outcome? If not: type: ignored"
-                finding.notes.insert(0, f"tells the target all by itself ({score:.3f}): {doubt}")
+    for name, score in telling(frame, contract.parse(draft.content, "the draft"), LeakageParams(), seed=0):
+        doubt = "is it known before the outcome? If not: type: ignored"
+        findings[name].notes.insert(0, f"tells the target all by itself ({score:.3f}): {doubt}")
 
 
 def locate(data: str, query: str) -> Source:

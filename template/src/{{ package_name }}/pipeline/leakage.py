@@ -1,11 +1,12 @@
 """Columns that give the target away: each is asked alone, and one that knows nearly everything stops the pipeline."""
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
 import numpy as np
 import pandas as pd
-from sklearn.metrics import balanced_accuracy_score, r2_score
-from sklearn.model_selection import KFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import TargetEncoder
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from ..contract import NUMERIC, Contract
@@ -13,47 +14,104 @@ from ..settings import LeakageParams
 
 FOLDS = 3
 MINIMUM_LEAF = 5
+MOST_CLASSES = 100  # the commonest: a column that tells the target tells these apart, too
+
+Learn = Callable[[np.ndarray, np.ndarray], np.ndarray]  # rows to learn from and rows to tell -> what it says of these
 
 
 def near_copies(frame: pd.DataFrame, contract: Contract, params: LeakageParams, seed: int) -> list[str]:
-    """Features that predict the target almost perfectly on their own.
+    """Features that predict the target almost perfectly on their own, a sentence each."""
+    return [
+        f"column {name!r} is a near-copy of the target (alone it scores {score:.3f}): remove it (type: ignored), or "
+        "list it in quality.near_copies_allowed if it is known before the outcome"
+        for name, score in telling(frame, contract, params, seed)
+    ]
 
-    The score is cross-validated, so that a column of unique values gains nothing: balanced accuracy of a small tree
-    for classes, R2 for numbers. Whether a value is present counts too: an end date is there once the end has come.
+
+def telling(frame: pd.DataFrame, contract: Contract, params: LeakageParams, seed: int) -> Iterator[tuple[str, float]]:
+    """Each feature among these columns that predicts the target almost perfectly on its own, with its score.
+
+    The work grows with rows times columns: at most `params.rows` rows are looked at, and `MOST_CLASSES` classes.
     """
     sample = frame.sample(min(len(frame), params.rows), random_state=seed)
-    found = []
-    for name in contract.features:
-        if name in contract.quality.near_copies_allowed:
-            continue
-        score = lone_score(sample[name], sample[contract.target.name], contract, seed)
-        if score >= params.threshold:
-            found.append(
-                f"column {name!r} is a near-copy of the target (alone it scores {score:.3f}): remove it (type: ignored)"
-                ", or list it in quality.near_copies_allowed if it is known before the outcome"
-            )
-    return found
+    sample, truth = Truth.of(sample, contract)
+    for name, column in contract.features.items():
+        if name in frame and name not in contract.quality.near_copies_allowed:
+            ordered = column.type in (*NUMERIC, "boolean", "datetime")
+            score = truth.by_size(sample[name], seed) if ordered else truth.by_level(sample[name])
+            if score >= params.threshold:
+                yield name, score
 
 
-def lone_score(values: pd.Series, target: pd.Series, contract: Contract, seed: int) -> float:
-    """How well one column predicts the target by itself; at most 1."""
-    column = contract.columns[str(values.name)]
-    continuous = contract.target.kind == "continuous"
-    leaf = {"min_samples_leaf": MINIMUM_LEAF, "random_state": seed}
-    tree = DecisionTreeRegressor(**leaf) if continuous else DecisionTreeClassifier(class_weight="balanced", **leaf)
-    if column.type in (*NUMERIC, "boolean", "datetime"):
-        inputs, model = as_numbers(values), tree
-    else:  # levels become their mean target, learned where the tree is, so that unseen ones tell nothing
-        inputs = values.astype(object).where(values.notna(), "").to_numpy().reshape(-1, 1)
-        model = make_pipeline(TargetEncoder(cv=KFold(FOLDS, shuffle=True, random_state=seed)), tree)
-    truth = target.to_numpy(dtype=float) if continuous else target.astype(str).to_numpy()
-    predicted = cross_val_predict(model, inputs, truth, cv=FOLDS)
-    return float(r2_score(truth, predicted) if continuous else balanced_accuracy_score(truth, predicted))
+@dataclass(frozen=True)
+class Truth:
+    """The target of some records, and how well a column tells it: balanced accuracy of classes, R2 of numbers.
 
+    What is told of a record is learned from other folds, so that a column of unique values gains nothing. Whether a
+    value is present counts too: an end date is there once the end has come.
+    """
 
-def as_numbers(values: pd.Series) -> np.ndarray:
-    """A column's values, gaps below all of them, beside whether there is a gap. Shape (n, 2)."""
-    plain = values.astype("int64").where(values.notna()) if values.dtype.kind == "M" else values
-    numbers = plain.astype("float64")
-    lowest = numbers.min() if numbers.notna().any() else 0.0
-    return np.column_stack([numbers.fillna(lowest - 1), values.isna()])
+    y: np.ndarray  # numbers, or numbers of classes
+    classes: int  # 0 of a number: its kind is the contract's, as whole numbers look like classes
+
+    @classmethod
+    def of(cls, records: pd.DataFrame, contract: Contract) -> tuple[pd.DataFrame, Self]:
+        """The records that are of use, in an order by chance, and their target."""
+        target = records[contract.target.name]
+        if contract.target.kind == "continuous":
+            return records, cls(target.to_numpy(dtype=np.float64), 0)
+        labels = target.astype(str)
+        common = labels.value_counts().index[:MOST_CLASSES]
+        kept = labels.isin(common).to_numpy()
+        return records[kept], cls(common.get_indexer(labels[kept]), len(common))
+
+    @cached_property
+    def folds(self) -> list[np.ndarray]:
+        """Which records are held out, a mask each, with as many of every class as can be."""
+        number = np.empty(len(self.y), dtype=int)
+        number[np.argsort(self.y, kind="stable")] = np.arange(len(self.y)) % FOLDS
+        return [number == fold for fold in range(FOLDS)]
+
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """Of each record, so that every class counts the same."""
+        return 1 / np.bincount(self.y)[self.y]
+
+    def score(self, learn: Learn) -> float:
+        """Of what is said of held-out records; at most 1."""
+        said = np.empty_like(self.y)
+        for held_out in self.folds:
+            said[held_out] = learn(~held_out, held_out)
+        if self.classes:
+            return float(np.bincount(self.y, self.weights * (said == self.y)).mean())
+        return float(1 - ((said - self.y) ** 2).sum() / (((self.y - self.y.mean()) ** 2).sum() or 1.0))
+
+    def by_size(self, values: pd.Series, seed: int) -> float:
+        """How well a small tree tells the target by one column's order; gaps come last."""
+        plain = values.astype("int64").where(values.notna()) if values.dtype.kind == "M" else values
+        ranks = np.unique(plain.astype("float64"), return_inverse=True)[1].astype(np.float32)[:, np.newaxis]
+        kind = DecisionTreeClassifier if self.classes else DecisionTreeRegressor
+        tree = kind(min_samples_leaf=MINIMUM_LEAF, random_state=seed)
+
+        def learn(known: np.ndarray, asked: np.ndarray) -> np.ndarray:
+            weights = self.weights[known] if self.classes else None
+            tree.fit(ranks[known], self.y[known], weights, check_input=False)
+            return tree.predict(ranks[asked], check_input=False)
+
+        return self.score(learn)
+
+    def by_level(self, values: pd.Series) -> float:
+        """How well each level's commonest class, or mean, tells the target; of a level that is new, any."""
+        levels = pd.factorize(values, use_na_sentinel=False)[0]
+        size = int(levels.max()) + 1
+
+        def learn(known: np.ndarray, asked: np.ndarray) -> np.ndarray:
+            level, y = levels[known], self.y[known]
+            if self.classes:
+                cells = np.bincount(level * self.classes + y, self.weights[known], size * self.classes)
+                return cells.reshape(size, self.classes).argmax(axis=1)[levels[asked]]
+            count = np.bincount(level, minlength=size)
+            means = np.where(count, np.bincount(level, y, size) / np.maximum(count, 1), y.mean())
+            return means[levels[asked]]
+
+        return self.score(learn)

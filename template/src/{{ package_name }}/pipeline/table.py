@@ -32,7 +32,8 @@ def columns_of(table: pa.Table) -> dict[str, np.ndarray]:
 
 def record_of(table: pa.Table, row: int, contract: Contract) -> dict[str, Value]:
     """One typed record of the input columns."""
-    return {name: table.column(name)[row].as_py() for name in table.column_names if name in contract.inputs}
+    held = set(table.column_names)
+    return {name: table.column(name)[row].as_py() for name in contract.inputs if name in held}
 
 
 def target_of(table: pa.Table, contract: Contract) -> list[Any]:

@@ -72,11 +72,11 @@ def completeness(frame: pd.DataFrame, contract: Contract) -> list[str]:
 
 
 def nearly_empty(frame: pd.DataFrame, contract: Contract) -> list[str]:
-    most = contract.quality.drop_above_missing
+    most, features = contract.quality.drop_above_missing, contract.features
     return [
         f"column {name!r} is left out: {share:.0%} of its values are missing, more than {most:.0%}"
         for name, share in missing(frame).items()
-        if share > most and name in contract.features
+        if share > most and name in features
     ]
 
 
