@@ -129,13 +129,22 @@ def render(template: Path, shared: Path) -> Render:
 @pytest.fixture(scope="session")
 def code(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Module:
     """`code("pipeline.split")` gives that module of a rendered project, whose package has a name of its own here."""
-    source = tmp_path_factory.mktemp("made")
-    shutil.copytree(render() / "src/customer_model", source / MADE)
+    return _modules(render(), MADE, tmp_path_factory.mktemp("made"))
+
+
+@pytest.fixture(scope="session")
+def code_of_numbers(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Module:
+    """The same of a project that predicts a number."""
+    return _modules(render(task="regression"), f"{MADE}_of_numbers", tmp_path_factory.mktemp("made"))
+
+
+def _modules(project: Path, package: str, source: Path) -> Module:
+    shutil.copytree(project / "src/customer_model", source / package)
 
     def module(name: str) -> Any:
         sys.path.insert(0, str(source))
         try:
-            return importlib.import_module(f"{MADE}.{name}")
+            return importlib.import_module(f"{package}.{name}")
         finally:
             sys.path.remove(str(source))
 

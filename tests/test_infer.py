@@ -720,7 +720,7 @@ def assert_in_proportion(taken: list[tuple[int, int]]) -> None:
     assert third - second < 2.3 * max(second - first, second / 10) and after < 2.3 * before, taken
 
 
-@pytest.mark.parametrize("size", [{"rows": 600}, {"columns": 60}, {"levels": 25}], ids=lambda size: next(iter(size)))
+@pytest.mark.parametrize("size", [{"rows": 600}, {"columns": 20}, {"levels": 25}], ids=lambda size: next(iter(size)))
 @pytest.mark.parametrize(("task", "target"), [("classification", "class"), ("regression", "price")])
 def test_checks_of_the_data_grow_with_rows_columns_and_levels(
     request: pytest.FixtureRequest, task: str, target: str, size: dict[str, int]
@@ -755,3 +755,22 @@ def test_a_first_contract_takes_in_proportion_to_the_columns(classification_pack
         put("wide.csv", as_text(wide(rows=45, columns=columns, levels=3)))
         taken.append(effort(lambda: classification_package.infer("wide.csv", "class")))
     assert_in_proportion(taken[1:])
+
+
+@pytest.mark.parametrize(
+    ("number", "repeated", "kept"),
+    [
+        (None, 0, "keep"),
+        (None, 100, "keep"),
+        (lambda i: f"k{i}", 0, "drop"),
+        (lambda i: f"k{i}", 30, "drop"),
+        (lambda i: f"k{i // 2}", 30, "keep"),  # two records each: equal ones may well be two of these
+    ],
+)
+def test_equal_records_are_copies_only_where_an_id_tells_records_apart(
+    classification_package: Package, number: Callable[[int], str] | None, repeated: int, kept: str
+) -> None:
+    columns = table(colour=lambda i: "rgb"[i % 3], **({"customer_id": number} if number else {}))
+    data = {name: values + values[:repeated] for name, values in columns.items()}
+    assert classification_package.infer(put("data.csv", as_text(data)), "y") == 0
+    assert classification_package.contract.load().quality.duplicates == kept

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 import yaml
@@ -46,9 +47,9 @@ def judged(code: Module, groups: list[np.ndarray], labels: np.ndarray, right: np
     contract = code("contract").parse(content("accuracy", g=GROUP), "made")
     params = code("settings").Params(model={"candidates": {}})
     said = np.where(right, labels, 1 - labels)
-    scores, dummy = np.eye(2)[said], np.full((len(labels), 2), 0.5)
+    scores, evaluate = np.eye(2)[said], code("pipeline.evaluate")
     judge = code("pipeline.metric").Judge(contract, params, code("task").new_decision(["no", "yes"], contract))
-    found, gain = code("pipeline.evaluate").intervals(labels, scores, judge, dummy, judge, groups)
+    found, gain = evaluate.intervals(labels, scores, judge, evaluate.Baseline(np.full((1, 2), 0.5), judge), groups)
     return {name: found[name] for name in ("accuracy", "recall")} | {"gain": gain}
 
 
@@ -393,6 +394,125 @@ def test_time_spent_waiting_is_not_a_prediction_s(code: Module) -> None:
     assert code("pipeline.gate").latency(contract, evaluation)["passed"], evaluation
 
 
+CLASSES = ("roc_auc", "average_precision", "accuracy", "balanced_accuracy", "precision", "recall", "f1")
+CLASSES += ("log_loss", "brier", "cost_per_record")
+OF_TWO = (*CLASSES, "specificity", "precision_at_k")
+NUMBERS = ("rmse", "mae", "r2", "mape", "cost_per_record")
+METRICS = [("binary", name) for name in OF_TWO] + [("multiclass", name) for name in CLASSES]
+METRICS += [("continuous", name) for name in NUMBERS]
+SHARES = {"binary": [0.77, 0.23], "multiclass": [0.6, 0.3, 0.1]}
+LABELS = {"binary": ("no", "yes"), "multiclass": ("a", "b", "c")}
+
+
+def judge_of(code: Module, kind: str, metric: str, costs: dict[str, float]) -> Any:
+    """A judge under a contract whose margin is the one that a first contract would get."""
+    targets = LABELS.get(kind, np.exp(np.random.default_rng(0).normal(size=501)))
+    target = {"name": "y", "kind": kind} | ({"positive": "yes"} if kind == "binary" else {})
+    finding = code("profile").Finding("y", {}, list(targets))
+    draft = code("draft").Draft(source=None, target=target, findings=[finding], rows=501, repeated=0, duplicates="keep")
+    margin = draft.margin if metric in ("rmse", "mae", "cost_per_record") else min(draft.margin, 0.01)
+    typed = {"type": "number" if kind == "continuous" else "category", "role": "target"}
+    made = content(y=typed) | {"target": target, "costs": costs, "acceptance": {"metric": metric, "margin": margin}}
+    assert margin > 0
+    contract, params = code("contract").parse(made, "made"), code("settings").Params(model={"candidates": {}})
+    return code("pipeline.metric").Judge(contract, params, code("task").new_decision(targets, contract))
+
+
+def drawn(kind: str, rows: int, signal: float, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Targets and scores, which know of them what the signal says; without one they were drawn apart."""
+    if kind == "continuous":
+        y = np.exp(generator.normal(size=rows))
+        return y, (y.mean() + signal * (y - y.mean()) + 0.3 * generator.normal(size=rows))[:, np.newaxis]
+    shares = np.array(SHARES[kind])
+    y = generator.choice(len(shares), rows, p=shares)
+    odds = np.log(shares) + 0.7 * generator.normal(size=(rows, len(shares))) + signal * np.eye(len(shares))[y]
+    return y, np.exp(odds) / np.exp(odds).sum(axis=1, keepdims=True)
+
+
+def passes(code: Module, judge: Any, kind: str, signal: float, seed: int) -> bool:
+    """Whether the gate takes a model for better than one that knows nothing: 700, 150 and 150 records."""
+    evaluate, gate, generator = code("pipeline.evaluate"), code("pipeline.gate"), np.random.default_rng(seed)
+    (train, _), *later = (drawn(kind, rows, signal, generator) for rows in (700, 150, 150))
+    y, scores = later[1]
+    judge = judge.fitted(*later[0])
+    luck = evaluate.chance(y, scores, judge, [])
+    if not gate.chance({"chance": luck})["passed"]:
+        return False
+    baseline = evaluate.Baseline.of(train, y, judge, luck["mean"])
+    _, gain = evaluate.intervals(y, scores, judge, baseline, [])
+    return bool(gate.baseline(judge.contract, {"metric": judge.metric, "gain_over_baseline": gain})["passed"])
+
+
+STATED = {"false_negative": 8, "true_positive": 1, "under": 3}
+
+
+def test_a_model_of_random_labels_passes_the_gate_once_in_a_hundred_times_at_most(
+    code: Module, code_of_numbers: Module
+) -> None:
+    """Scores drawn without a look at the targets, under each metric, with costs that move the threshold."""
+    times, passed = 100, {}
+    for kind, metric in METRICS:
+        tested = code_of_numbers if kind == "continuous" else code
+        judge = judge_of(tested, kind, metric, STATED)
+        passed[kind, metric] = sum(passes(tested, judge, kind, 0.0, seed) for seed in range(1_000, 1_000 + times))
+    assert max(passed.values()) <= 0.03 * times and sum(passed.values()) <= 0.01 * times * len(passed), passed
+
+
+@pytest.mark.parametrize(("kind", "metric"), METRICS)
+def test_a_model_that_knows_something_passes_under_each_metric(
+    code: Module, code_of_numbers: Module, kind: str, metric: str
+) -> None:
+    tested = code_of_numbers if kind == "continuous" else code
+    judge = judge_of(tested, kind, metric, {})
+    assert passes(tested, judge, kind, 0.9 if kind == "continuous" else 3.0, seed=0)
+
+
+def test_the_baseline_is_as_good_as_one_that_knows_nothing_can_be(code: Module, code_of_numbers: Module) -> None:
+    """In the metric that decides, whatever the costs: they would have it flag every record here."""
+    generator = np.random.default_rng(0)
+    y = np.repeat([0, 1], [77, 23])
+    reached = {"accuracy": 0.77, "f1": 2 * 0.23 / 1.23, "precision": 0.23, "cost_per_record": 0.77 + 0.23}
+    for metric, value in reached.items():
+        judge = judge_of(code, "binary", metric, STATED)
+        assert code("pipeline.evaluate").Baseline.of(y, y, judge, blind=0.0).primary(y) == pytest.approx(value), metric
+    recall = judge_of(code, "binary", "recall", STATED)
+    assert code("pipeline.evaluate").Baseline.of(y, y, recall, blind=0.4).primary(y) == 0.4
+    values = np.exp(generator.normal(size=501))
+    for metric in NUMBERS:
+        judge = judge_of(code_of_numbers, "continuous", metric, STATED)
+        constants = np.quantile(values, np.linspace(0, 1, 501))
+        best = max(judge.sign * judge.primary(values, np.full((501, 1), value)) for value in constants)
+        baseline = code_of_numbers("pipeline.evaluate").Baseline.of(values, values, judge, blind=0.0)
+        assert judge.sign * baseline.primary(values) >= best - 1e-12, metric
+
+
+def test_whole_groups_are_shuffled(code: Module) -> None:
+    """Twenty groups of equal targets, whose answers are equal, too, but by chance: row by row that looks like skill."""
+    evaluate, judge = code("pipeline.evaluate"), judge_of(code, "binary", "roc_auc", {})
+    groups, lucky = np.split(np.arange(600), 20), {"rows": 0, "groups": 0}
+    for seed in range(60):
+        generator = np.random.default_rng(seed)
+        y, score = np.repeat(generator.permutation(np.arange(20) % 2), 30), np.repeat(generator.random(20), 30)
+        scores = np.column_stack([1 - score, score])
+        for name, alike in (("rows", []), ("groups", groups)):
+            lucky[name] += not evaluate.chance(y, scores, judge, alike)["as_good"]
+    assert lucky["rows"] > 10 and lucky["groups"] <= 2
+
+
+def test_the_order_of_equal_probabilities_means_nothing(code: Module) -> None:
+    judge = judge_of(code, "binary", "precision_at_k", {})
+    y, scores = np.array([1] * 10 + [0] * 90), np.full((100, 2), 0.5)
+    assert judge.primary(y, scores) == judge.primary(y[::-1], scores) == pytest.approx(0.1)
+    scores[:5, 1] = 0.9
+    assert judge.primary(y, scores) == pytest.approx((5 + 5 * 5 / 95) / 10)
+
+
+def test_a_margin_that_a_metric_cannot_reach_is_refused(code: Module) -> None:
+    made = content() | {"acceptance": {"metric": "f1", "margin": 1200}}
+    with pytest.raises(code("pipeline").PipelineError, match="found 1200, but f1 is at most 1: .*change both"):
+        code("pipeline.metric").primary_metric(code("contract").parse(made, "made"))
+
+
 def test_each_class_is_told_by_itself_and_a_rare_one_is_not_judged(code: Module) -> None:
     task, report = code("task"), code("pipeline.report")
     decision = task.Decision(kind="multiclass", classes=("a", "b", "c"))
@@ -492,3 +612,130 @@ def test_trees_are_added_until_held_out_records_gain_no_more(code: Module) -> No
         fitted = model.fit(built, inputs, y[:300], watch(held_out, truth, "", judge=None, sign=1))
         trees[name] = fitted[-1].n_iter_
     assert trees["not learned"] == 20 < trees["learned"] < 1_000, trees
+
+
+def test_dropping_equal_records_is_in_doubt_where_it_took_many_or_moved_the_target(
+    code: Module, code_of_numbers: Module
+) -> None:
+    """Counts of equal records are the data where nothing tells people apart: dropping leaves one of each answer."""
+
+    def said(code: Module, kind: str, y: list[Any], x: list[float]) -> list[str]:
+        typed = {"type": "number" if kind == "continuous" else "category", "role": "target"}
+        target = {"name": "y", "kind": kind} | ({"positive": "yes"} if kind == "binary" else {})
+        contract = code("contract").parse(content(y=typed) | {"target": target}, "made")
+        whole, ingest = pa.table({"x": x, "y": y}), code("pipeline.ingest")
+        return ingest.effect_of_dropping(whole, ingest.drop_duplicates(whole, contract)[0], contract)
+
+    answers = ["yes"] * 20 + ["no"] * 80
+    [narrow] = said(code, "binary", answers * 10, [1.0, 2.0] * 500)
+    assert "996 of 1,000 records equal another" in narrow and "went from 20% to 50%" in narrow
+    assert "set quality.duplicates: keep" in narrow
+    [moved] = said(code, "binary", answers * 10, [*range(900), *([0.0] * 20), *range(920, 1_000)])  # 2%, all yes
+    assert "20 of 1,000" in moved
+    assert not said(code, "binary", answers * 10, [*range(995), *range(5)])  # a few, as exports overlap
+    assert not said(code, "binary", answers * 10, list(range(1_000)))
+    [mean] = said(code_of_numbers, "continuous", [1.0] * 900 + [2.0] * 100, [0.0] * 900 + [*range(100)])
+    assert "the mean of 'y' went from 1.10 to 1.99" in mean
+
+
+@pytest.mark.parametrize(("metric", "value", "doubted"), [("roc_auc", 0.998, 1), ("r2", 0.9992, 1), ("r2", 0.98, 0)])
+def test_a_score_that_is_too_good_to_be_true_is_in_doubt(
+    code_of_numbers: Module, code: Module, metric: str, value: float, doubted: int
+) -> None:
+    importance = [{"column": name, "drop": 1.0} for name in ("registered", "casual", "hour")]
+    evaluation = {"metrics": {metric: {"value": value}, "mae": {"value": 1.0}}, "importance": importance}
+    found = (code_of_numbers if metric == "r2" else code)("pipeline.gate").too_good(evaluation)
+    assert len(found) == doubted and all("'registered' and 'casual', known before" in text for text in found)
+
+
+def give_aways(code: Module, y: np.ndarray, **columns: Any) -> list[str]:
+    """What the checks of the data say of a table with three more columns by chance."""
+    generator, numbers = np.random.default_rng(1), np.issubdtype(y.dtype, np.number)
+    columns |= {f"n{i}": generator.normal(size=len(y)) for i in range(3)}
+    frame = pd.DataFrame({**columns, "y": y})
+    kinds = {"M": "datetime", "f": "number", "i": "number"}
+    typed = {name: {"type": kinds.get(np.asarray(values).dtype.kind, "category")} for name, values in columns.items()}
+    several = "multiclass" if len(np.unique(y)) > 2 else "binary"
+    target = {"name": "y", "kind": "continuous" if numbers else several}
+    target |= {"positive": str(y[0])} if target["kind"] == "binary" else {}
+    typed["y"] = {"type": "number" if numbers else "category", "role": "target"}
+    made = {"problem": {"name": "made"}, "source": {"path": "made"}, "target": target, "columns": typed}
+    contract, params = code("contract").parse(made, "made"), code("settings").LeakageParams()
+    return code("pipeline.leakage").near_copies(frame, contract, params, seed=0)
+
+
+def drawn_columns(rows: int = 600) -> dict[str, np.ndarray]:
+    generator = np.random.default_rng(0)
+    started = np.datetime64("2024-01-01T00:00") + generator.integers(0, 500_000, rows)
+    gaps = np.where(generator.random(rows) < 0.2, np.nan, generator.integers(0, 300, rows))
+    return {
+        "a": generator.integers(0, 300, rows).astype(float),
+        "b": generator.integers(0, 900, rows).astype(float),
+        "c": generator.lognormal(3, 1, rows),
+        "d": generator.integers(1, 20, rows).astype(float),
+        "gaps": gaps,
+        "begin": started.astype("datetime64[us]"),
+        "end": (started + generator.integers(1, 3_000, rows)).astype("datetime64[us]"),
+        "p": generator.choice(["u", "v"], rows),
+        "q": generator.choice(["k", "l", "m"], rows),
+    }
+
+
+NUMBERS_MADE_UP = {
+    "a b": lambda t: t["a"] + t["b"],
+    "b c": lambda t: 100 * t["c"] - t["b"] + 7,
+    "a b c": lambda t: t["a"] + t["b"] + 3 * t["c"],
+    "c d": lambda t: np.round(t["c"] * t["d"], 2),
+    "d c": lambda t: np.round(1.19 * t["c"] * t["d"], 2) + 4.95,
+    "b d": lambda t: t["b"] / t["d"] + 2,
+    "c d ": lambda t: np.round(t["c"] / t["d"] ** 2, 3),
+    "b gaps": lambda t: np.where(np.isnan(t["gaps"]), 1.0, t["gaps"]) + t["b"],
+    "begin end": lambda t: (t["end"] - t["begin"]).astype(float) / 60e6,
+    "p q": lambda t: np.where(t["p"] == "u", 3.0, 8.0) * np.where(t["q"] == "k", 1.0, np.where(t["q"] == "l", 2.5, 9)),
+}
+CLASSES_MADE_UP = {
+    "a b": lambda t: t["a"] + t["b"] > 700,
+    "a b ": lambda t: t["b"] - t["a"] > 100,
+    "a  b": lambda t: 2.5 * t["a"] - t["b"] > 50,
+    "c d": lambda t: t["c"] * t["d"] > 200,
+    "begin end": lambda t: t["end"] - t["begin"] > np.timedelta64(2_000, "m"),
+    "p q": lambda t: (t["p"] == "u") == (t["q"] == "k"),
+    " a b": lambda t: np.digitize(t["a"] + t["b"], [300, 700]),
+}
+
+
+@pytest.mark.parametrize(("names", "rule"), NUMBERS_MADE_UP.items(), ids=range(len(NUMBERS_MADE_UP)))
+def test_a_number_that_few_columns_make_up_is_named(code_of_numbers: Module, names: str, rule: Any) -> None:
+    columns = drawn_columns()
+    [said] = give_aways(code_of_numbers, rule(columns), **columns)
+    assert "make up the target" in said and all(f"{name!r}" in said.split(":")[0] for name in names.split()), said
+    y = rule(columns)
+    assert not give_aways(code_of_numbers, y + 0.2 * y.std() * np.random.default_rng(2).normal(size=len(y)), **columns)
+
+
+@pytest.mark.parametrize(("names", "rule"), CLASSES_MADE_UP.items(), ids=range(len(CLASSES_MADE_UP)))
+def test_classes_that_few_columns_make_up_are_named(code: Module, names: str, rule: Any) -> None:
+    columns = drawn_columns()
+    y = np.array([f"class {int(label)}" for label in rule(columns)])
+    [said] = give_aways(code, y, **columns)
+    assert "make up the target" in said and all(f"{name!r}" in said.split(":")[0] for name in names.split()), said
+    wrong = np.random.default_rng(2).random(len(y)) < 0.05
+    assert not give_aways(code, np.where(wrong, "class 0", y), **columns)
+
+
+def test_honest_data_give_nothing_away(code: Module, code_of_numbers: Module) -> None:
+    """Classes that stand apart by nature, among them; and many columns, few records, where much fits by chance."""
+    from sklearn import datasets
+
+    for name, tested in (("iris", code), ("wine", code), ("breast_cancer", code), ("diabetes", code_of_numbers)):
+        values, y = getattr(datasets, f"load_{name}")(return_X_y=True)
+        labels = y if name == "diabetes" else np.array([f"class {label}" for label in y])
+        assert not give_aways(tested, labels, **{f"x{i}": column for i, column in enumerate(values.T)}), name
+    values, y = datasets.load_digits(return_X_y=True)
+    for digit in (0, 1, 6):
+        labels = np.where(y == digit, "it", "another")
+        assert not give_aways(code, labels, **{f"x{i}": column for i, column in enumerate(values.T)}), digit
+    generator = np.random.default_rng(0)
+    chance = {f"x{i}": generator.integers(0, 3, 60).astype(float) for i in range(40)}
+    assert not give_aways(code, np.where(generator.random(60) < 0.1, "yes", "no"), **chance)
+    assert not give_aways(code_of_numbers, generator.integers(0, 3, 60).astype(float), **chance)

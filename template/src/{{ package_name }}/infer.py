@@ -23,7 +23,7 @@ from .draft import Draft, render
 from .errors import UserError
 from .modality import FEATURE_TYPES, PARSERS
 from .pipeline.leakage import telling
-from .profile import LEVELS, Finding, distinct, examine, is_prose, shown
+from .profile import LEVELS, MOST, Finding, distinct, examine, is_prose, shown
 from .settings import LeakageParams
 from .source import FILE, SourceError, files_of, naming_files, read_chunks, snapshot, sniff
 from .target import examine_target
@@ -59,9 +59,16 @@ def infer(source: Source, target: str) -> Draft:
     if len(features) == 1:
         _require(features[0])
     findings = [others.get(name, predicted) for name in names]
-    draft = Draft(source, section, findings, len(records), int(repeats.sum()))
+    told_apart = any(f.spec["type"] == "id" and _tells_apart(sample.loc[~repeats, f.name]) for f in others.values())
+    duplicates = "drop" if told_apart else "keep"
+    draft = Draft(source, section, findings, len(records), int(repeats.sum()), duplicates)
     _note_near_copies(draft, predicted)
     return draft
+
+
+def _tells_apart(ids: pd.Series) -> bool:
+    """Whether nearly every record has its own: equal records are then the same one again."""
+    return bool(ids.nunique() >= MOST * len(ids))
 
 
 def _other(name: str, raw: list[Any], source: Source) -> Finding:
@@ -123,14 +130,19 @@ def _target(name: str, raw: list[Any], decimal: str) -> tuple[Finding, dict[str,
 
 
 def _note_near_copies(draft: Draft, target: Finding) -> None:
-    """Note the columns that tell the target by themselves, by the score for which the pipeline would stop."""
+    """Note the columns that tell the target by themselves or together, as the pipeline would stop for them."""
     findings = {finding.name: finding for finding in draft.findings if finding.spec["type"] not in PARSERS}
     frame = pd.DataFrame({name: finding.values for name, finding in findings.items()}).dropna(subset=[target.name])
     if len(frame) < TELLING_ROWS:
         return
-    for name, score in telling(frame, contract.parse(draft.content, "the draft"), LeakageParams(), seed=0):
-        doubt = "is it known before the outcome? If not: type: ignored"
-        findings[name].notes.insert(0, f"tells the target all by itself ({score:.3f}): {doubt}")
+    doubt = "known before the outcome? If not: type: ignored"
+    alone, together = telling(frame, contract.parse(draft.content, "the draft"), LeakageParams(), seed=0)
+    for name, score in alone.items():
+        findings[name].notes.insert(0, f"tells the target all by itself ({score:.3f}): is it {doubt}")
+    for names, rule in together:
+        for name in names:
+            others = " and ".join(shown(other) for other in names if other != name)
+            findings[name].notes.insert(0, f"makes up the target with {others} ({rule}): are they {doubt}")
 
 
 def locate(data: str, query: str) -> Source:

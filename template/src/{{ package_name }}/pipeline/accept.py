@@ -33,6 +33,8 @@ def accept() -> None:
         if not delivered(BUNDLE, version):
             deliver(CANDIDATE, verdict, BUNDLE)
     print(f"accept: {BUNDLE} is model {version}, which passed the gate")
+    for doubt in verdict["doubts"]:
+        print(f"accept: in doubt: {doubt}")
 
 
 def _stays() -> str:

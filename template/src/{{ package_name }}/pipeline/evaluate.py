@@ -1,7 +1,8 @@
 """Stage 6: the bundle on the test part, which only this stage reads, and reads once."""
 
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -15,13 +16,14 @@ from ..contract import NUMERIC, Contract, Costs
 from ..privacy import RARE, shared
 from ..runtime import clock
 from ..settings import load_params
-from ..task import baseline_scores, by_class, cost, do_nothing, encode_target
+from ..task import BLIND_METRICS, by_class, cost, do_nothing, encode_target
 from . import command
 from .metric import Judge
 from .split import bound
 from .table import columns_of, read_part, record_of, target_of
 
 LATENCY_RECORDS, LATENCY_ROUNDS = 200, 5
+SHUFFLES = 200
 QUARTILES = (0.25, 0.5, 0.75)
 
 Interval = dict[str, float]  # value, low, high
@@ -36,9 +38,10 @@ def evaluate() -> None:
         for name, part in {"train": read_part("train"), "validation": read_part("validation"), "test": test}.items()
     }
     y, train_y = targets["test"], targets["train"]
-    scores, dummy = bundle.scores(columns), baseline_scores(train_y, len(y))
-    of_dummy = judge.fitted(train_y, baseline_scores(train_y, len(train_y)))  # it decides as well as it can, too
-    metrics, gain = intervals(y, scores, judge, dummy, of_dummy, groups)
+    scores = bundle.scores(columns)
+    luck = chance(y, scores, judge, groups)
+    baseline = Baseline.of(train_y, y, judge, luck["mean"])
+    metrics, gain = intervals(y, scores, judge, baseline, groups)
     TEST_SCORES.parent.mkdir(parents=True, exist_ok=True)
     np.savez(TEST_SCORES, y=y, scores=scores)
     write_json(
@@ -49,8 +52,10 @@ def evaluate() -> None:
             "rows": len(y),
             "groups": len(groups) if contract.only("group") else 0,
             "metrics": metrics,
-            "baseline": of_dummy.measure(y, dummy),
+            "baseline": baseline.judge.measure(y, baseline.scores(len(y))) | {judge.metric: baseline.primary(y)},
+            "blind": baseline.blind is not None,
             "gain_over_baseline": gain,
+            "chance": luck,
             "classes": by_class(targets, scores, bundle.decision),
             "slices": slices(test, y, scores, judge),
             "importance": importance(columns, y, bundle, judge),
@@ -69,17 +74,68 @@ def members(test: pa.Table, contract: Contract) -> list[np.ndarray]:
     return list(kin.groupby(kin).indices.values()) if group or not kin.is_unique else []
 
 
+@dataclass(frozen=True)
+class Baseline:
+    """The best model that knows nothing of a record, in the primary metric."""
+
+    record: np.ndarray  # the scores of any record, (1, outputs)
+    judge: Judge
+    blind: float | None = None  # what the model's own answers reach in another order, where no constant is better
+
+    @classmethod
+    def of(cls, train: np.ndarray, y: np.ndarray, judge: Judge, blind: float) -> Self:
+        """Learned from the targets `train` alone, for those of `y`.
+
+        Recall says nothing of a dummy that flags every record: it is to flag as many as the model does.
+        """
+        constant, metric = cls(*judge.dummy(train)), judge.metric
+        if metric not in BLIND_METRICS:
+            return constant
+        better = judge.sign * (blind - constant.primary(y)) > 0
+        return constant if BLIND_METRICS[metric] and not better else cls(constant.record, constant.judge, blind)
+
+    def scores(self, rows: int) -> np.ndarray:
+        return np.repeat(self.record, rows, axis=0)
+
+    def primary(self, y: np.ndarray) -> float:
+        """The primary metric on records with these targets."""
+        return self.judge.primary(y, self.scores(len(y))) if self.blind is None else self.blind
+
+
+def chance(y: np.ndarray, scores: np.ndarray, judge: Judge, groups: list[np.ndarray]) -> dict[str, Any]:
+    """How well the model's answers fit the test targets in other orders, up to the first that they fit as well.
+
+    A model that knows nothing comes through all of them once in 201 times, whatever the metric and the number of
+    records. Whole groups are shuffled where there are several, so that what is alike stays together.
+
+    References:
+        Besag, Clifford (1991), Sequential Monte Carlo p-values.
+    """
+    generator, value, found = np.random.default_rng(judge.params.seed), judge.primary(y, scores), list[float]()
+
+    def order() -> np.ndarray:
+        if len(groups) < 2:
+            return generator.permutation(len(y))
+        return np.concatenate([groups[number] for number in generator.permutation(len(groups))])
+
+    as_good = False
+    while len(found) < SHUFFLES and not as_good:
+        found.append(judge.primary(y[order()], scores[order()]))
+        as_good = judge.sign * (found[-1] - value) >= 0
+    return {"shuffles": len(found), "as_good": as_good, "mean": float(np.mean(found))}
+
+
 def intervals(
-    y: np.ndarray, scores: np.ndarray, judge: Judge, dummy: np.ndarray, of_dummy: Judge, groups: list[np.ndarray]
+    y: np.ndarray, scores: np.ndarray, judge: Judge, baseline: Baseline, groups: list[np.ndarray]
 ) -> tuple[dict[str, Interval], Interval]:
-    """Each metric with its 95% percentile bootstrap interval, and the gain in the primary one over the dummy."""
+    """Each metric with its 95% percentile bootstrap interval, and the gain in the primary one over the baseline."""
     generator, evaluation = np.random.default_rng(judge.params.seed), judge.params.evaluation
     draws, gains = [], []
     for _ in tqdm(range(evaluation.bootstrap), desc="evaluate: intervals", unit=" resample", leave=False):
         rows = resample(len(y), groups, generator)
         draws.append(draw := judge.measure(y[rows], scores[rows]))
         if judge.metric in draw:
-            gains.append(judge.sign * (draw[judge.metric] - of_dummy.primary(y[rows], dummy[rows])))
+            gains.append(judge.sign * (draw[judge.metric] - baseline.primary(y[rows])))
     found = {
         name: interval(value, [draw[name] for draw in draws if name in draw])
         for name, value in judge.measure(y, scores).items()

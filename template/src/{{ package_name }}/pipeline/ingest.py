@@ -13,10 +13,13 @@ from ..contract import Contract, Source
 from ..records import Parser, Value, check_features, ineligible, parsers, pseudonym
 from ..settings import Environment
 from ..source import FILE, files_of, read_chunks
+from ..wording import number, percent
 from . import PipelineError, command
 from .table import arrow_type, write
 
 EXAMPLES = 3
+MUCH, FEW = 0.05, 10  # a share of records that is much, a number of them that says nothing
+MOVED = 0.05  # of a class's share, or of a number's standard deviation
 OWN_MARKERS = "  If one of them stands for a missing value, list it in source.missing."
 
 
@@ -24,7 +27,8 @@ def ingest() -> None:
     contract = contracts.load()
     check_features(contract)
     raw, table = read_typed(contract)
-    table, duplicates = drop_duplicates(table, contract)
+    whole, (table, duplicates) = table, drop_duplicates(table, contract)
+    notices = effect_of_dropping(whole, table, contract)
     table, out_of_scope = keep_eligible(table, contract)
     table, unlabelled = keep_labelled(table, contract)
     table = protect(table, contract, Environment().pii_key.get_secret_value())
@@ -32,7 +36,10 @@ def ingest() -> None:
         raise PipelineError(f"{contract.source.path}: no row is left: {raw} read, {out_of_scope} out of scope")
     write(table, CLEAN)
     counts = {"read": raw, "duplicates": duplicates, "out_of_scope": out_of_scope, "unlabelled": unlabelled}
-    write_json(INGEST, counts | {"kept": table.num_rows, "data_sha256": data_digest(contract.source)})
+    facts = {"kept": table.num_rows, "data_sha256": data_digest(contract.source), "notices": notices}
+    write_json(INGEST, counts | facts)
+    for notice in notices:
+        print(f"ingest: note: {notice}")
     print(f"ingest: {table.num_rows:,} of {raw:,} rows kept; dropped {duplicates} duplicates,", end=" ")
     print(f"{out_of_scope} out of scope, {unlabelled} without a target")
 
@@ -103,6 +110,28 @@ def drop_duplicates(table: pa.Table, contract: Contract) -> tuple[pa.Table, int]
     if contract.quality.duplicates == "keep":
         return table, 0
     return table.filter(pa.array(~repeated)), count
+
+
+def effect_of_dropping(whole: pa.Table, kept: pa.Table, contract: Contract) -> list[str]:
+    """A sentence where dropping equal records took many, or changed how often or how large the target is."""
+    name, count = contract.target.name, whole.num_rows - kept.num_rows
+    before, after = (table.column(name).to_pandas().dropna() for table in (whole, kept))
+    if not count or after.empty:
+        return []
+    if contract.target.kind == "continuous":
+        moved = abs(after.mean() - before.mean()) > MOVED * before.std()
+        change = f"the mean of {name!r} went from {number(before.mean())} to {number(after.mean())}"
+    else:
+        old, new = (series.value_counts(normalize=True).sort_index() for series in (before, after))
+        moved = bool(((new - old).abs() > MOVED * old).any())
+        label = contract.target.positive or str((new - old).abs().idxmax())
+        change = f"the share of {label!r} went from {percent(float(old[label]))} to {percent(float(new[label]))}"
+    if count < MUCH * whole.num_rows and not (moved and count >= FEW):
+        return []
+    return [
+        f"{count:,} of {whole.num_rows:,} records equal another in every column and were dropped: {change}. If they "
+        "are records of their own and no copies, set quality.duplicates: keep"
+    ]
 
 
 def keep_eligible(table: pa.Table, contract: Contract) -> tuple[pa.Table, int]:

@@ -1,117 +1,45 @@
-"""Columns that give the target away: each is asked alone, and one that knows nearly everything stops the pipeline."""
+"""Columns that give the target away, alone or a few together: what knows nearly everything stops the pipeline."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Self
-
-import numpy as np
 import pandas as pd
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from ..contract import NUMERIC, Contract
+from ..modality import PARSERS
 from ..settings import LeakageParams
+from .formula import Formula, formulas
+from .truth import Truth
 
-FOLDS = 3
-MINIMUM_LEAF = 5
-MOST_CLASSES = 100  # the commonest: a column that tells the target tells these apart, too
-
-Learn = Callable[[np.ndarray, np.ndarray], np.ndarray]  # rows to learn from and rows to tell -> what it says of these
+REMEDY = "(type: ignored), or list it in quality.near_copies_allowed if it is known before the outcome"
 
 
 def near_copies(frame: pd.DataFrame, contract: Contract, params: LeakageParams, seed: int) -> list[str]:
-    """Features that predict the target almost perfectly on their own, a sentence each."""
+    """A sentence for each feature that predicts the target almost perfectly, and for features that make it up."""
+    alone, together = telling(frame, contract, params, seed)
     return [
-        f"column {name!r} is a near-copy of the target (alone it scores {score:.3f}): remove it (type: ignored), or "
-        "list it in quality.near_copies_allowed if it is known before the outcome"
-        for name, score in telling(frame, contract, params, seed)
+        f"column {name!r} is a near-copy of the target (alone it scores {score:.3f}): remove it {REMEDY}"
+        for name, score in alone.items()
+    ] + [
+        f"column(s) {' and '.join(map(repr, names))} make up the target: {rule}; remove one {REMEDY}"
+        for names, rule in together
     ]
 
 
-def telling(frame: pd.DataFrame, contract: Contract, params: LeakageParams, seed: int) -> Iterator[tuple[str, float]]:
-    """Each feature among these columns that predicts the target almost perfectly on its own, with its score.
+def telling(
+    frame: pd.DataFrame, contract: Contract, params: LeakageParams, seed: int
+) -> tuple[dict[str, float], list[Formula]]:
+    """Features among these columns that predict the target almost perfectly on their own, with their score, and others
+    that make it up together.
 
-    The work grows with rows times columns: at most `params.rows` rows are looked at, and `MOST_CLASSES` classes.
+    The work grows with rows times columns: at most `params.rows` rows are looked at, and the commonest classes.
     """
     sample = frame.sample(min(len(frame), params.rows), random_state=seed)
-    sample, truth = Truth.of(sample, contract)
+    records, truth = Truth.of(sample, contract)
+    allowed, alone, others = contract.quality.near_copies_allowed, dict[str, float](), list[str]()
     for name, column in contract.features.items():
-        if name in frame and name not in contract.quality.near_copies_allowed:
+        if name in frame and name not in allowed:
             ordered = column.type in (*NUMERIC, "boolean", "datetime")
-            score = truth.by_size(sample[name], seed) if ordered else truth.by_level(sample[name])
+            score = truth.by_size(records[name], seed) if ordered else truth.by_level(records[name])
             if score >= params.threshold:
-                yield name, score
-
-
-@dataclass(frozen=True)
-class Truth:
-    """The target of some records, and how well a column tells it: balanced accuracy of classes, R2 of numbers.
-
-    What is told of a record is learned from other folds, so that a column of unique values gains nothing. Whether a
-    value is present counts too: an end date is there once the end has come.
-    """
-
-    y: np.ndarray  # numbers, or numbers of classes
-    classes: int  # 0 of a number: its kind is the contract's, as whole numbers look like classes
-
-    @classmethod
-    def of(cls, records: pd.DataFrame, contract: Contract) -> tuple[pd.DataFrame, Self]:
-        """The records that are of use, in an order by chance, and their target."""
-        target = records[contract.target.name]
-        if contract.target.kind == "continuous":
-            return records, cls(target.to_numpy(dtype=np.float64), 0)
-        labels = target.astype(str)
-        common = labels.value_counts().index[:MOST_CLASSES]
-        kept = labels.isin(common).to_numpy()
-        return records[kept], cls(common.get_indexer(labels[kept]), len(common))
-
-    @cached_property
-    def folds(self) -> list[np.ndarray]:
-        """Which records are held out, a mask each, with as many of every class as can be."""
-        number = np.empty(len(self.y), dtype=int)
-        number[np.argsort(self.y, kind="stable")] = np.arange(len(self.y)) % FOLDS
-        return [number == fold for fold in range(FOLDS)]
-
-    @cached_property
-    def weights(self) -> np.ndarray:
-        """Of each record, so that every class counts the same."""
-        return 1 / np.bincount(self.y)[self.y]
-
-    def score(self, learn: Learn) -> float:
-        """Of what is said of held-out records; at most 1."""
-        said = np.empty_like(self.y)
-        for held_out in self.folds:
-            said[held_out] = learn(~held_out, held_out)
-        if self.classes:
-            return float(np.bincount(self.y, self.weights * (said == self.y)).mean())
-        return float(1 - ((said - self.y) ** 2).sum() / (((self.y - self.y.mean()) ** 2).sum() or 1.0))
-
-    def by_size(self, values: pd.Series, seed: int) -> float:
-        """How well a small tree tells the target by one column's order; gaps come last."""
-        plain = values.astype("int64").where(values.notna()) if values.dtype.kind == "M" else values
-        ranks = np.unique(plain.astype("float64"), return_inverse=True)[1].astype(np.float32)[:, np.newaxis]
-        kind = DecisionTreeClassifier if self.classes else DecisionTreeRegressor
-        tree = kind(min_samples_leaf=MINIMUM_LEAF, random_state=seed)
-
-        def learn(known: np.ndarray, asked: np.ndarray) -> np.ndarray:
-            weights = self.weights[known] if self.classes else None
-            tree.fit(ranks[known], self.y[known], weights, check_input=False)
-            return tree.predict(ranks[asked], check_input=False)
-
-        return self.score(learn)
-
-    def by_level(self, values: pd.Series) -> float:
-        """How well each level's commonest class, or mean, tells the target; of a level that is new, any."""
-        levels = pd.factorize(values, use_na_sentinel=False)[0]
-        size = int(levels.max()) + 1
-
-        def learn(known: np.ndarray, asked: np.ndarray) -> np.ndarray:
-            level, y = levels[known], self.y[known]
-            if self.classes:
-                cells = np.bincount(level * self.classes + y, self.weights[known], size * self.classes)
-                return cells.reshape(size, self.classes).argmax(axis=1)[levels[asked]]
-            count = np.bincount(level, minlength=size)
-            means = np.where(count, np.bincount(level, y, size) / np.maximum(count, 1), y.mean())
-            return means[levels[asked]]
-
-        return self.score(learn)
+                alone[name] = score
+            elif column.type not in PARSERS:
+                others.append(name)
+    return alone, formulas(records, truth, contract, others)

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..contract import Contract
 from ..settings import Params
-from ..task import DEFAULT_METRIC, HIGHER_IS_BETTER, PRIMARY_METRICS, Decision, fit_decision, measure
+from ..task import DEFAULT_METRIC, HIGHER_IS_BETTER, PRIMARY_METRICS, Decision, dummies, fit_decision, measure
 from . import PipelineError
 
 
@@ -17,6 +17,11 @@ def primary_metric(contract: Contract) -> str:
     if metric not in PRIMARY_METRICS:
         known = ", ".join(PRIMARY_METRICS)
         raise PipelineError(f"contract.yaml: acceptance.metric: found {metric!r}, allowed are {known}")
+    if HIGHER_IS_BETTER[metric] and (margin := contract.acceptance.margin) >= 1:
+        raise PipelineError(
+            f"contract.yaml: acceptance.margin: found {margin:g}, but {metric} is at most 1: the margin is in the "
+            "metric's own unit, so change both together"
+        )
     return metric
 
 
@@ -49,6 +54,12 @@ class Judge:
             advice = f"cannot be measured on this target; use {DEFAULT_METRIC}"
             raise PipelineError(f"acceptance.metric: {self.metric!r} {advice}")
         return measured[self.metric]
+
+    def dummy(self, y: np.ndarray) -> tuple[np.ndarray, Self]:
+        """The best model, in the primary metric, that knows these targets alone: any record's scores, and its judge."""
+        costs, coverage = self.contract.costs, self.params.evaluation.coverage
+        rivals = [(one, replace(self, decision=how)) for one, how in dummies(y, self.decision, costs, coverage)]
+        return max(rivals, key=lambda rival: self.sign * rival[1].primary(y, np.repeat(rival[0], len(y), axis=0)))
 
     def fitted(self, y: np.ndarray, scores: np.ndarray) -> Self:
         """A judge with the decision (threshold, interval) that is best for these held-out scores.

@@ -38,6 +38,7 @@ STAGES = {
 DOCUMENTS = ("report.html", "model_card.md", "data_dictionary.md")
 TEMPLATES = Path(__file__).with_name("templates")
 MOST_LISTED = 20
+BLIND = "gives every record the answer to another one, drawn by chance"
 FEW_OF_CLASS = 20  # with 10 of them found, recall may as well be 0.3 as 0.7
 FEW_GROUPS = 30  # from fewer, resampled intervals come out too narrow (Cameron, Gelbach, Miller 2008)
 
@@ -174,7 +175,11 @@ def render(document: str, facts: dict[str, Any]) -> str:
     )
     environment.filters |= {"number": number, "percent": percent, "expected": expected}
     return environment.get_template(f"{document}.j2").render(
-        facts, dummy=DUMMY, explained=EXPLAINED, higher=HIGHER_IS_BETTER, few_of_class=FEW_OF_CLASS
+        facts,
+        dummy=BLIND if facts["evaluation"]["blind"] else DUMMY,
+        explained=EXPLAINED,
+        higher=HIGHER_IS_BETTER,
+        few_of_class=FEW_OF_CLASS,
     )
 
 

@@ -2,13 +2,14 @@
 
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 from .. import contract as contracts
 from .. import model
 from ..artifacts import CANDIDATE, CHECKPOINTS, TRAINING, TUNING, read_json, write_json
 from ..settings import load_params
-from ..task import baseline_scores, new_decision
+from ..task import new_decision
 from . import command
 from .export import export
 from .fold import Fold
@@ -21,8 +22,9 @@ def train() -> None:
     fold = prepare()
     truth, candidates = fold.truth, fit_candidates(fold)
     scores = {name: model.score(fitted, fold.held_out) for name, fitted in candidates.items()}
-    scores = {"dummy": baseline_scores(fold.y, len(truth)), **scores}
     judges = {name: fold.judge.fitted(truth, found) for name, found in scores.items()}
+    dummy, judges["dummy"] = fold.judge.dummy(fold.y)
+    scores = {"dummy": np.repeat(dummy, len(truth), axis=0), **scores}
     measured = {name: judges[name].measure(truth, found) for name, found in scores.items()}
     chosen = best(measured, fold.judge)
     bundle = export(candidates[chosen], judges[chosen].decision, fold)

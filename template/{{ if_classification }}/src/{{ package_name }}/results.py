@@ -13,7 +13,7 @@ from .wording import number, of_100, percent
 
 Plot = Callable[[Any, np.ndarray, np.ndarray, Decision], None]
 
-DUMMY = "gives every record the class shares"  # what `baseline_scores` does, for readers
+DUMMY = "gives every record the class shares"  # what `dummies` do, for readers
 CAPTIONS = {  # how to read each of `plots`
     "Confusion matrix": "Number of test records by what they are and what the model says; on the diagonal it is right.",
     "ROC curve": "Share of hits against share of false alarms, for every threshold; the nearer to the upper left "

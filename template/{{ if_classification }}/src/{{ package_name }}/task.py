@@ -34,6 +34,12 @@ EXPLAINED = {  # name and meaning for readers of the report
 }
 HIGHER_IS_BETTER = {name: name not in ("log_loss", "brier", "cost_per_record") for name in EXPLAINED}
 PRIMARY_METRICS = tuple(EXPLAINED)
+BLIND_METRICS = {
+    "precision": True,
+    "f1": True,
+    "recall": False,
+    "specificity": False,
+}  # may constant answers count, too?
 
 
 class Decision(BaseModel):
@@ -152,9 +158,15 @@ def fit_decision(decision: Decision, y: np.ndarray, scores: np.ndarray, costs: C
     return decision.model_copy(update={"threshold": float(cuts[best])})
 
 
-def baseline_scores(y: np.ndarray, rows: int) -> np.ndarray:
-    """The dummy model: every record gets the class shares of the training part. Shape (rows, classes)."""
-    return np.tile(np.bincount(y) / len(y), (rows, 1))
+def dummies(y: np.ndarray, decision: Decision, costs: Costs, coverage: float) -> list[tuple[np.ndarray, Decision]]:
+    """Models that know the shares of the classes in `y` and no more: the scores of any record (1, classes), a decision.
+
+    Of two classes they take the cheapest threshold, flag all records, or none.
+    """
+    shares = (np.bincount(y, minlength=len(decision.classes)) / len(y))[np.newaxis]
+    cheapest = fit_decision(decision, y, np.repeat(shares, len(y), axis=0), costs, coverage)
+    more = (0.0, np.nextafter(1.0, 2.0)) if decision.kind == "binary" else ()
+    return [(shares, cheapest), *((shares, decision.model_copy(update={"threshold": float(cut)})) for cut in more)]
 
 
 def strata(y: np.ndarray) -> np.ndarray:
@@ -234,8 +246,11 @@ def by_class(parts: Mapping[str, np.ndarray], scores: np.ndarray, decision: Deci
 
 
 def _precision_at(y: np.ndarray, positive: np.ndarray, top: float) -> float:
-    best = np.argsort(-positive, kind="stable")[: max(1, round(top * len(y)))]
-    return float((y[best] == 1).mean())
+    """Of the last probability that has a place, records count by their mean: their order in the file means nothing."""
+    places = max(1, round(top * len(y)))
+    last = np.partition(positive, len(y) - places)[len(y) - places]
+    above, level = positive > last, positive == last
+    return float(((y[above] == 1).sum() + (places - above.sum()) * (y[level] == 1).mean()) / places)
 
 
 def _brier(y: np.ndarray, scores: np.ndarray, binary: bool) -> float:

@@ -11,7 +11,7 @@ from .wording import number, of_100, percent
 
 Plot = Callable[[Any, np.ndarray, np.ndarray, Decision], None]
 
-DUMMY = "gives every record the mean"  # what `baseline_scores` does, for readers
+DUMMY = "gives every record the same number, the best one"  # what the best of `dummies` does, for readers
 CAPTIONS = {  # how to read each of `plots`
     "Predicted and true": "A dot is a test record; on the dashed line the prediction is exact, in the band the truth "
     "lies inside its interval.",
@@ -28,7 +28,7 @@ def summary(
     found = [
         f"A prediction of {contract.target.name} is off by {number(error['value'])}{unit} on average "
         f"(95% interval {number(error['low'])} to {number(error['high'])}).",
-        f"Always answering the mean would be off by {number(baseline['mae'])}{unit}.",
+        f"Always giving the same answer would be off by {number(baseline['mae'])}{unit}.",
         f"Of 100 true values, {of_100(measured['interval_coverage'])} lie within {number(decision.half_width)}{unit} "
         "of the prediction.",
     ]

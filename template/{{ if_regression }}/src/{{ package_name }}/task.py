@@ -23,6 +23,7 @@ EXPLAINED = {  # name and meaning for readers of the report; errors are in the t
 }
 HIGHER_IS_BETTER = {name: name in ("r2", "interval_coverage") for name in EXPLAINED}
 PRIMARY_METRICS = ("rmse", "mae", "r2", "mape", "cost_per_record")  # an interval is the same for every candidate
+BLIND_METRICS: dict[str, bool] = {}  # a constant is the best of dummies in each
 CLASS_WEIGHTS: tuple[str | None, ...] = (None,)  # only classes have weights
 PARITY_UNIT = "share of the target's standard deviation"
 
@@ -97,9 +98,17 @@ def fit_decision(decision: Decision, y: np.ndarray, scores: np.ndarray, costs: C
     return decision.model_copy(update={"half_width": float(residuals[rank - 1]), "coverage": coverage})
 
 
-def baseline_scores(y: np.ndarray, rows: int) -> np.ndarray:
-    """The dummy model: every record gets the mean of the training part. Shape (rows, 1)."""
-    return np.full((rows, 1), y.mean())
+def dummies(y: np.ndarray, decision: Decision, costs: Costs, coverage: float) -> list[tuple[np.ndarray, Decision]]:
+    """Models that give any record the same number (1, 1), each with its interval: what is best for some metric.
+
+    That is the mean for squares, the median for errors, a quantile for costs, the weighted median for relative errors.
+    """
+    dearer = costs.under / ((costs.under + costs.over) or 1.0)
+    values = [y.mean(), np.median(y), np.quantile(y, np.clip(dearer, 0, 1))]
+    if (y != 0).all():
+        values.append(np.quantile(y, 0.5, weights=1 / np.abs(y), method="inverted_cdf"))
+    constants = [np.full((1, 1), value) for value in values]
+    return [(one, fit_decision(decision, y, np.repeat(one, len(y), axis=0), costs, coverage)) for one in constants]
 
 
 def strata(y: np.ndarray) -> np.ndarray:
