@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import requests
 import schemathesis
-from conftest import DEFAULTS, VENV, Render, variant_name
+from conftest import DEFAULTS, UNTOUCHED, VENV, Render, run, variant_name
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from service import Process, guarded
@@ -452,3 +452,43 @@ def test_no_bytes_break_the_service(served: Served) -> None:
 
     with served.unharmed():
         send()
+
+
+LONG_VALUES = """
+import sys, time
+from customer_model import profile, records, source
+
+USES = {
+    "an address or a phone number": profile.EMAIL_OR_PHONE.fullmatch,
+    "a unit": profile.WITH_UNIT.fullmatch,
+    "a date": profile.DATE.fullmatch,
+    "prose": profile.PROSE.search,
+    "an id's name": profile.ID_NAME.search,
+    "a postal code's name": profile.POSTAL_CODE.search,
+    "groups": lambda text: [pattern.fullmatch(text) for pattern in records.GROUPED.values()],
+    "a number": lambda text: records.parser(NUMBER, ",")(text),
+    "a decimal sign": lambda text: source._needing(",", [text]),
+}
+from customer_model.contract import Column
+NUMBER = Column(type="number", role=("feature",))
+
+def seconds(use, text):
+    start = time.thread_time()
+    try:
+        use(text)
+    except ValueError:
+        pass
+    return time.thread_time() - start
+
+for name, use in USES.items():
+    for unit in ("1", "1,", "1,111", "1'111", " ", "a", "a@", "a.", "-1", "1 a", "(1) ", "€1", "_", "1/1/"):
+        for begin in ("", "1", "a@"):
+            for end in ("", "!"):
+                short, long = (seconds(use, begin + unit * (length // len(unit)) + end) for length in (3_000, 30_000))
+                if long > 0.05 and long > 40 * short:  # ten times in theory, a hundred times where it backtracks
+                    sys.exit(f"{name}: {unit!r} after {begin!r} and before {end!r} took {short:.4f} and {long:.4f} s")
+"""
+
+
+def test_no_pattern_takes_for_ever_on_a_long_value(render: Render) -> None:
+    run(render(), "python", "-c", LONG_VALUES, **UNTOUCHED)
