@@ -1,14 +1,17 @@
 """How the server ends: announced, after the last request, whatever a client does. And how SIGHUP loads a new model."""
 
 import asyncio
+import ctypes
 import logging
 import os
 import selectors
 import signal
 import socket
+import struct
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import monotonic
 from types import FrameType
 from typing import Any
@@ -23,6 +26,9 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.1  # uvicorn looks this often whether to end
 LAST_S = 1.0  # for requests that are on their way when no new connection is taken any more
+SO_ATTACH_FILTER = 26  # of Linux; Python has no name for it
+# Of a packet's TCP header, load byte 13, the flags; where SYN is set, drop it, else let it pass.
+NO_SYN = (0x30, 0, 0, 13), (0x45, 0, 1, 2), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF)
 LOOK_S = 0.005  # between two looks whether there are any
 
 
@@ -68,13 +74,19 @@ class DrainingServer(uvicorn.Server):
         sends neither again: its client gets 502.
         """
         until = monotonic() + LAST_S
-        while readable(sockets or []) and monotonic() < until:
-            await asyncio.sleep(0)  # the event loop accepts
+        await self._accept(sockets or [], until)
+        for listener in sockets or []:
+            take_no_more(listener)
+        await self._accept(sockets or [], until)  # those that came between the last look and this
         for server in self.servers:
             server.close()
         while self._asked() and monotonic() < until:
             await asyncio.sleep(LOOK_S)
         await super().shutdown(sockets)
+
+    async def _accept(self, listeners: list[socket.socket], until: float) -> None:
+        while readable(listeners) and monotonic() < until:
+            await asyncio.sleep(0)  # for the event loop
 
     def _asked(self) -> bool:
         """Whether a request is on its way on a connection."""
@@ -95,6 +107,15 @@ class DrainingServer(uvicorn.Server):
             log.error("the model stays the one before: %s", error)
         except Exception:
             log.exception("the model stays the one before")
+
+
+def take_no_more(listener: socket.socket) -> None:
+    """Let Linux drop what asks for a connection: it is asked again in a second, and the listener is closed by then."""
+    if sys.platform == "linux":
+        program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in NO_SYN))
+        filter_ = struct.pack("HP", len(NO_SYN), ctypes.addressof(program))
+        with suppress(OSError):  # where there are no such filters, one may come between the last look and the end
+            listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, filter_)
 
 
 def readable(sockets: Iterable[Any]) -> bool:
