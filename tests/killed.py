@@ -17,7 +17,7 @@ from customer_model import delivery, registry
 from customer_model.bundle import Bundle, BundleError
 from mlflow import MlflowClient
 
-EVENTS = ("os.rename", "shutil.copytree", "shutil.rmtree")
+EVENTS = ("os.remove", "os.rename", "shutil.rmtree")
 CALLS = ("set_registered_model_alias", "delete_registered_model_alias", "create_model_version")
 STATE = (Path("mlflow.db"), registry.IN_FORCE, registry.MOVE)
 KILLED = 9
@@ -39,17 +39,15 @@ class Steps:
             os._exit(KILLED)
 
     def of_a_file(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event in EVENTS and "artifacts" in str(arguments[0]):
+        if event in EVENTS and Path(str(arguments[0])).parent.name == "artifacts":
             self.step()
 
     def counted(self, call: Any) -> Any:
-        def before_and_after(*arguments: Any, **named: Any) -> Any:
+        def after_a_step(*arguments: Any, **named: Any) -> Any:
             self.step()
-            result = call(*arguments, **named)
-            self.step()
-            return result
+            return call(*arguments, **named)
 
-        return before_and_after
+        return after_a_step
 
 
 def forked(last: int, verb: str) -> int:

@@ -74,6 +74,8 @@ def _try_database(uri: str) -> None:
     with engine.connect() as connection:
         if sqlite:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
+            version = connection.exec_driver_sql("PRAGMA user_version").scalar()
+            connection.exec_driver_sql(f"PRAGMA user_version = {version}")  # writes, which a read-only file refuses
             if file.is_file() and file.resolve().is_relative_to(Path.cwd()):
                 _bring_along(connection)
             connection.exec_driver_sql("COMMIT")
