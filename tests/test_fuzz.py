@@ -368,7 +368,8 @@ def test_what_is_refused_is_neither_kept_nor_sent_back(served: Served) -> None:
             content = json.dumps(body).encode()
             for _ in range(TIMES):
                 response = served.post(path, content, JSON)
-                assert response.status_code == 422, path
+                # so many values are refused before they are read
+                assert response.status_code == (413 if path == "/feedback" else 422), path
                 assert len(response.content) < 200_000, path
         served.check(path, response)
 

@@ -614,6 +614,25 @@ def test_trees_are_added_until_held_out_records_gain_no_more(code: Module) -> No
     assert trees["not learned"] == 20 < trees["learned"] < 1_000, trees
 
 
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("name", ["boosting", "stack"])
+def test_values_next_to_each_other_are_told_apart_in_the_graph(
+    code_of_numbers: Module, tmp_path: Path, name: str
+) -> None:
+    """A threshold between them has no float32 of its own: rounded to the nearest, it moved half of the records."""
+    model, watch = code_of_numbers("model"), code_of_numbers("pipeline.watch").Watch
+    values = [np.float32(1)]
+    while len(values) < 8:
+        values.append(np.nextafter(values[-1], np.float32(2)))
+    which = np.random.default_rng(0).integers(8, size=400)
+    inputs, y = {"features": np.array(values)[which].reshape(-1, 1)}, 5.0 * (which % 3)
+    built = model.build(name, {}, encoder=None, decision=None, class_weight=None, seed=0)
+    fitted = model.fit(built, inputs, y, watch(inputs, y, "", judge=None, sign=1))
+    output = model.export(fitted, inputs, tmp_path / "model.onnx")
+    [graphs] = code_of_numbers("runtime").session((tmp_path / "model.onnx").read_bytes(), 1).run([output], inputs)
+    assert np.ptp(graphs) > 5 and np.allclose(graphs, model.score(fitted, inputs), atol=1e-4)
+
+
 def test_dropping_equal_records_is_in_doubt_where_it_took_many_or_moved_the_target(
     code: Module, code_of_numbers: Module
 ) -> None:

@@ -70,9 +70,23 @@ def fit(model: Pipeline, inputs: Inputs, y: np.ndarray, watch: Watch) -> Pipelin
         estimator.fit(features, y, X_val=watched, y_val=watch.truth)
     else:
         model.fit(features, y)
+    _round_down(estimator)
     if "n_jobs" in estimator.get_params(deep=False):
         estimator.set_params(n_jobs=1)  # threads add up the votes of trees in any order: one gives the same bits
     return model
+
+
+def _round_down(estimator: Any) -> None:
+    """Thresholds of boosted trees as the float32 at or below, which parts float32 values as the float64 does.
+
+    skl2onnx keeps the nearest float32: of a threshold between two values next to each other, one of the values.
+    """
+    for part in (estimator, *getattr(estimator, "estimators_", ())):
+        for tree in (tree for trees in getattr(part, "_predictors", ()) for tree in trees):
+            thresholds = tree.nodes["num_threshold"]
+            nearest = thresholds.astype(np.float32)
+            below = np.nextafter(nearest, np.float32(-np.inf))
+            thresholds[...] = np.where(nearest > thresholds, below, nearest)
 
 
 def score(model: Pipeline, inputs: Inputs) -> np.ndarray:
