@@ -25,6 +25,8 @@ CROWDED = 0.05  # share of a class near a limit that is no gap between two kinds
 
 Formula = tuple[tuple[str, ...], str]  # its columns, and how it reads
 Terms = tuple[list[int], np.ndarray]  # columns, and a factor for each and the constant
+SLOT, PAIR = "{%d}", "{0} %s {1}"  # where the names of columns are put
+TARGET, CLASSES = "{target} = ", " tell the classes of {target}"
 OPERATIONS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "+": np.add,
     "-": np.subtract,
@@ -72,8 +74,8 @@ def of_numbers(values: np.ndarray, y: np.ndarray) -> Iterator[Rule]:
     """Sums with factors and a constant, products of powers, and products and quotients of two with a constant."""
     for columns, factors in sums(values, y, NEARLY):
         if exact(values[:, columns] @ factors[:-1] + factors[-1], y):
-            terms = [f"{factor:+.4g} x {{{place}}}" for place, factor in enumerate(factors[:-1])]
-            yield columns, f"{{target}} = {' '.join(terms)} {tidy(factors[-1], y):+.4g}"
+            terms = [f"{factor:+.4g} x {SLOT % place}" for place, factor in enumerate(factors[:-1])]
+            yield columns, TARGET + f"{' '.join(terms)} {tidy(factors[-1], y):+.4g}"
     whole = np.flatnonzero((values != 0).all(axis=0))
     if (y != 0).all() and len(whole):
         logs = np.log(np.abs(values[:, whole]))
@@ -81,8 +83,8 @@ def of_numbers(values: np.ndarray, y: np.ndarray) -> Iterator[Rule]:
             powers = np.round(2 * factors[:-1]) / 2  # squares and roots are formulas, other powers chance
             rest = np.log(np.abs(y)) - logs[:, columns] @ powers
             if exact(np.sign(y) * np.exp(np.log(np.abs(y)) - rest + np.median(rest)), y):
-                terms = [f"{{{place}}} ^ {power:g}" for place, power in enumerate(powers)]
-                yield list(whole[columns]), f"{{target}} = {' x '.join(terms)} x {np.exp(np.median(rest)):.4g}"
+                terms = [f"{SLOT % place} ^ {power:g}" for place, power in enumerate(powers)]
+                yield list(whole[columns]), TARGET + f"{' x '.join(terms)} x {np.exp(np.median(rest)):.4g}"
     for first, second, operation, combined in pairs(values, ("x", "over")):
         centred = combined - combined.mean(axis=0)
         error = 1 - (centred.T @ (y - y.mean())) ** 2 / (
@@ -91,7 +93,7 @@ def of_numbers(values: np.ndarray, y: np.ndarray) -> Iterator[Rule]:
         for place in np.flatnonzero(error < 1 - NEARLY):
             factors = np.polyfit(combined[:, place], y, 1)
             if exact(np.polyval(factors, combined[:, place]), y):
-                rule = f"{{target}} = {factors[0]:.4g} x {{0}} {operation} {{1}} {tidy(factors[1], y):+.4g}"
+                rule = TARGET + f"{factors[0]:.4g} x {PAIR % operation} {tidy(factors[1], y):+.4g}"
                 yield [first, second[place]], rule
 
 
@@ -147,7 +149,7 @@ def of_classes(values: np.ndarray, y: np.ndarray) -> Iterator[Rule]:
     for first, second, operation, combined in pairs(values, tuple(OPERATIONS)):
         for place in np.flatnonzero(apart(combined, y)):
             if crowded(combined[:, place], y):
-                yield [first, second[place]], f"limits of {{0}} {operation} {{1}} tell the classes of {{target}}"
+                yield [first, second[place]], f"limits of {PAIR % operation}{CLASSES}"
     if len(present) == 2:
         for columns, _ in sums(values, y.astype(float), LINEAR, PENALTY):
             chosen, spread = values[:, columns], values[:, columns].std(axis=0)
@@ -155,8 +157,8 @@ def of_classes(values: np.ndarray, y: np.ndarray) -> Iterator[Rule]:
             weights = fitted.coef_[0] / spread
             total = chosen @ weights
             if apart(total[:, np.newaxis], y)[0] and crowded(total, y):
-                named = [f"{weight:+.4g} x {{{place}}}" for place, weight in enumerate(weights)]
-                yield columns, f"a limit of {' '.join(named)} tells the classes of {{target}}"
+                named = [f"{weight:+.4g} x {SLOT % place}" for place, weight in enumerate(weights)]
+                yield columns, f"limits of {' '.join(named)}{CLASSES}"
 
 
 def unlikely(y: np.ndarray) -> float:
