@@ -77,7 +77,7 @@ INSERT_POSTGRESQL = (
     "INSERT INTO predictions SELECT * FROM json_populate_recordset(NULL::predictions, %s::json) ON CONFLICT DO NOTHING"
 )
 INSERT_SQLITE = f"INSERT INTO predictions ({', '.join(Row._fields)}) VALUES {{}} ON CONFLICT DO NOTHING"
-TOGETHER = 500  # rows a statement in SQLite: for each statement, another thread may take Python's lock away
+TOGETHER = 512  # rows a statement in SQLite: for each statement, another thread may take Python's lock away
 
 
 def moment(at: float | None = None) -> str:
@@ -169,8 +169,12 @@ def transact(engine: Engine, work: Callable[[Connection], Result]) -> Result:
 def insert(connection: Connection, rows: Sequence[Row]) -> None:
     """Rows of `predictions`; those that are there already are left alone."""
     if connection.dialect.name == "sqlite":
-        for start in range(0, len(rows), TOGETHER):
-            part = rows[start : start + TOGETHER]
+        start = 0
+        while start < len(rows):
+            # Numbers of rows that are powers of two: each other number is a statement that SQLite keeps, up to 1 MB.
+            size = min(TOGETHER, 1 << (len(rows) - start).bit_length() - 1)
+            part = rows[start : start + size]
+            start += size
             values = ", ".join([f"({', '.join('?' * len(Row._fields))})"] * len(part))
             connection.exec_driver_sql(INSERT_SQLITE.format(values), tuple(chain.from_iterable(part)))
     else:

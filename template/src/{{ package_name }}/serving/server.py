@@ -25,7 +25,7 @@ from .lifecycle import Lifecycle
 log = logging.getLogger(__name__)
 
 TICK_S = 0.1  # uvicorn looks this often whether to end
-LAST_S = 1.0  # for requests that are on their way when no new connection is taken any more
+LAST_S = 3.0  # for requests that are on their way when no new connection is taken any more
 SO_ATTACH_FILTER = 26  # of Linux; Python has no name for it
 # Of a packet's TCP header, load byte 13, the flags; where SYN is set, drop it, else let it pass.
 NO_SYN = (0x30, 0, 0, 13), (0x45, 0, 1, 2), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF)
