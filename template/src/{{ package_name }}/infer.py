@@ -22,6 +22,7 @@ from .contract import ContractError, Quality, Source
 from .draft import Draft, render
 from .errors import UserError
 from .modality import FEATURE_TYPES, PARSERS
+from .pipeline.formula import TELLING_ROWS
 from .pipeline.leakage import telling
 from .profile import LEVELS, MOST, Finding, distinct, examine, is_prose, shown
 from .settings import LeakageParams
@@ -33,7 +34,6 @@ SAMPLE_ROWS = 100_000
 RAW = Path("data/raw")
 SECRET = re.compile(r"://[^/:]*:(?!\$\{|\d+/)[^@]*@|(?i:pass|pwd|secret|token)\w*=(?!\$\{)")
 DATABASES = (".db", ".sqlite", ".sqlite3")
-TELLING_ROWS = 40  # with fewer records, a column may well predict the target by chance
 
 
 def infer(source: Source, target: str) -> Draft:

@@ -17,7 +17,7 @@ from .truth import Truth, as_numbers
 ROWS, COLUMNS, LEVELS = 2_000, 60, 30  # what is looked at, so that the work has an end
 MOST_TERMS = 3
 PENALTY = 0.01  # or columns that say the same would outweigh those that tell classes
-TELLING_ROWS = 40
+TELLING_ROWS = 40  # with fewer records, a column may well predict the target by chance
 EXACT = 1e-4  # share of the variance that a formula may miss: what it was computed from may be rounded
 NEARLY, LINEAR = 0.99, 0.1  # R2 from which a formula is looked at closely, and the same for 0 and 1
 BY_CHANCE = log(1e6)  # so much less likely than that must it be that a rule for classes holds by chance
@@ -25,7 +25,7 @@ CROWDED = 0.05  # share of a class near a limit that is no gap between two kinds
 
 Formula = tuple[tuple[str, ...], str]  # its columns, and how it reads
 Terms = tuple[list[int], np.ndarray]  # columns, and a factor for each and the constant
-SLOT, PAIR = "{%d}", "{0} %s {1}"  # where the names of columns are put
+PAIR = "{0} %s {1}"  # where the names of columns are put
 TARGET, CLASSES = "{target} = ", " tell the classes of {target}"
 OPERATIONS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "+": np.add,
@@ -33,6 +33,11 @@ OPERATIONS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "x": np.multiply,
     "over": lambda a, b: np.divide(a, b, out=np.full_like(b, np.nan), where=b != 0),
 }
+
+
+def slot(place: int) -> str:
+    """Where the name of a formula's column is put."""
+    return "{" + str(place) + "}"
 
 
 def formulas(records: pd.DataFrame, truth: Truth, contract: Contract, names: Sequence[str]) -> list[Formula]:
@@ -74,7 +79,7 @@ def of_numbers(values: np.ndarray, y: np.ndarray) -> Iterator[Rule]:
     """Sums with factors and a constant, products of powers, and products and quotients of two with a constant."""
     for columns, factors in sums(values, y, NEARLY):
         if exact(values[:, columns] @ factors[:-1] + factors[-1], y):
-            terms = [f"{factor:+.4g} x {SLOT % place}" for place, factor in enumerate(factors[:-1])]
+            terms = [f"{factor:+.4g} x {slot(place)}" for place, factor in enumerate(factors[:-1])]
             yield columns, TARGET + f"{' '.join(terms)} {tidy(factors[-1], y):+.4g}"
     whole = np.flatnonzero((values != 0).all(axis=0))
     if (y != 0).all() and len(whole):
@@ -83,7 +88,7 @@ def of_numbers(values: np.ndarray, y: np.ndarray) -> Iterator[Rule]:
             powers = np.round(2 * factors[:-1]) / 2  # squares and roots are formulas, other powers chance
             rest = np.log(np.abs(y)) - logs[:, columns] @ powers
             if exact(np.sign(y) * np.exp(np.log(np.abs(y)) - rest + np.median(rest)), y):
-                terms = [f"{SLOT % place} ^ {power:g}" for place, power in enumerate(powers)]
+                terms = [f"{slot(place)} ^ {power:g}" for place, power in enumerate(powers)]
                 yield list(whole[columns]), TARGET + f"{' x '.join(terms)} x {np.exp(np.median(rest)):.4g}"
     for first, second, operation, combined in pairs(values, ("x", "over")):
         centred = combined - combined.mean(axis=0)
@@ -157,7 +162,7 @@ def of_classes(values: np.ndarray, y: np.ndarray) -> Iterator[Rule]:
             weights = fitted.coef_[0] / spread
             total = chosen @ weights
             if apart(total[:, np.newaxis], y)[0] and crowded(total, y):
-                named = [f"{weight:+.4g} x {SLOT % place}" for place, weight in enumerate(weights)]
+                named = [f"{weight:+.4g} x {slot(place)}" for place, weight in enumerate(weights)]
                 yield columns, f"limits of {' '.join(named)}{CLASSES}"
 
 
