@@ -138,7 +138,7 @@ class Reader:
     def many(
         self, raw: Mapping[str, Sequence[Any]], rows: int, enough: float = math.inf
     ) -> tuple[dict[str, list[Value]], list[Finding]]:
-        """Raw columns of so many records each -> (typed columns, findings); a column that is not there is absent.
+        """Raw columns of equal length -> (typed columns, findings); a column that is not there is absent.
 
         Once `enough` findings are refused, no further column is read.
         """

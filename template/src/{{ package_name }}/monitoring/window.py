@@ -15,7 +15,7 @@ from ..source import read_chunks, sniff_for
 
 
 def file_columns(path: Path, contract: Contract, most: int) -> dict[str, list[Value]]:
-    """Typed features of records in the contract's scope, at most so many, drawn at random from the whole file.
+    """Typed features of records in the contract's scope, at most `most` of them, drawn at random from the whole file.
 
     Each record gets a random number, and those with the smallest numbers stay, so memory does not grow with the file.
     """

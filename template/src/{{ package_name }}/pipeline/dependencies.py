@@ -184,12 +184,10 @@ def _paths(file: Path) -> Iterator[Path]:
         elif path == PACKAGE / "settings.py" and name in SETTINGS:
             names[local] = SETTINGS[name]
     for statement in _tree(file).body:
-        match statement:
-            case (
-                ast.Assign(targets=[ast.Name(id=name)], value=given)
-                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as given)
-            ):
-                names |= {name: value} if (value := _value(given, file, names)) else {}
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value:
+            target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
+            if isinstance(target, ast.Name) and (value := _value(statement.value, file, names)):
+                names[target.id] = value
     for node in ast.walk(_tree(file)):
         if (value := _value(node, file, names)) is not None:
             if isinstance(node, ast.Constant):  # a word may be the name of anything
@@ -232,9 +230,10 @@ def _value(node: ast.AST, file: Path, names: Mapping[str, Path]) -> Path | None:
             return path.with_name(last.name) if path and last else None
         case ast.Call(func=ast.Attribute(value=base, attr="joinpath"), args=parts):
             return of(base, *parts)
-        case ast.Call(func=ast.Attribute(value=base, attr="resolve" | "absolute")):
-            return of(base)
-        case ast.Call(func=ast.Attribute(attr="abspath" | "realpath"), args=[base]):
+        case (
+            ast.Call(func=ast.Attribute(value=base, attr="resolve" | "absolute"))
+            | ast.Call(func=ast.Attribute(attr="abspath" | "realpath"), args=[base])
+        ):
             return of(base)
         case ast.Call(func=ast.Attribute(attr="join")) | ast.Call(func=ast.Name(id="Path")) if node.args:
             return of(*node.args)

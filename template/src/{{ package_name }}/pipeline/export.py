@@ -89,7 +89,7 @@ def golden_records(bundle: Bundle, train: pa.Table, validation: pa.Table, seed: 
 
 
 def unlike(scores: np.ndarray, count: int) -> list[int]:
-    """So many rows whose scores are far apart: the first, then always the one that is furthest from those chosen."""
+    """Rows whose scores are far apart: the first, then always the one that is furthest from those chosen."""
     chosen = [0]
     while len(chosen) < min(count, len(scores)):
         apart = np.abs(scores[:, None] - scores[chosen]).max(axis=2).min(axis=1)

@@ -29,7 +29,7 @@ EPOCH, DAY = datetime(1970, 1, 1), timedelta(days=1)
 def draw(
     contract: Contract, names: Sequence[str], table: pa.Table, generator: np.random.Generator, count: int
 ) -> list[dict[str, Value]]:
-    """So many typed records of these columns."""
+    """`count` typed records of these columns."""
     table = table.take(np.sort(generator.permutation(table.num_rows)[:ROWS]))
     owners = owners_of(table, contract)
     columns = [_column(contract, name, table.column(name).to_pylist(), owners, generator, count) for name in names]
@@ -88,7 +88,7 @@ def _column(
     generator: np.random.Generator,
     count: int,
 ) -> list[Value]:
-    """So many values of one column."""
+    """`count` values of one column."""
     column = contract.columns[name]
     listed = column.levels or any(rule.allowed for rule in contract.eligibility if rule.column == name)
     pairs = {(value, owner) for value, owner in zip(given, given_by, strict=True) if value is not None}

@@ -25,7 +25,7 @@ Place = Callable[[int | None, str], tuple[str | int, ...]]  # row and field -> p
 
 
 class Table(NamedTuple):
-    """Raw columns of so many records, and where they stand in the body."""
+    """Raw columns of n records, and where they stand in the body."""
 
     columns: Mapping[str, Sequence[Any]]
     rows: int
@@ -34,7 +34,7 @@ class Table(NamedTuple):
 
 
 async def read(request: Request, most: int) -> bytes:
-    """A request's body. Raises Problem, 413, once it is larger than so many bytes."""
+    """A request's body. Raises Problem, 413, once it is larger than `most` bytes."""
     parts, size, more = [], 0, True
     while more:
         message = await request.receive()
@@ -76,7 +76,7 @@ def json_of(media: str, body: bytes, bare: Mapping[str, str] | None = None, most
 def _counted(content: Any, objects: int) -> tuple[int, int]:
     """How many keys all objects within have, and how many commas divide them and items of lists.
 
-    There are at most so many objects: behind the last, nothing is read, and no list is counted.
+    At most `objects` objects are counted: lists and objects behind the last are not read.
     """
     keys, commas, level = 0, 0, [content]
     while level and objects > 0:

@@ -222,7 +222,7 @@ def label(connection: Connection, outcomes: Mapping[str, str]) -> list[str]:
 
 
 def expire(connection: Connection, before: str, most: int) -> int:
-    """Delete so many of the predictions made before a moment, with their labels. Returns how many there were."""
+    """Delete at most `most` of the predictions made before a moment, with their labels. Returns how many there were."""
     old = sa.select(predictions.c.prediction_id).where(predictions.c.predicted_at < sa.literal(before, MOMENT))
     # those that another replica is deleting are its business
     ids = list(

@@ -49,7 +49,7 @@ class LogUnavailable(Exception):
 
 
 class Loggable(Protocol):
-    """One answered request, of `len` predictions, that was so many bytes large."""
+    """One answered request, of `len` predictions, with the bytes that it took."""
 
     size: int
 

@@ -147,7 +147,7 @@ class Service:
     async def one(
         self, record: Record, findings: Sequence[Finding], request_id: str, size: int, long: bool = False
     ) -> Answer:
-        """The answer to one record of so many bytes; one that `takes_long` is scored in a thread.
+        """The answer to one record, whose body has `size` bytes; one that `takes_long` is scored in a thread.
 
         Raises:
             Problem: 503, when it must be logged and cannot be.
@@ -164,7 +164,7 @@ class Service:
         return answer
 
     async def in_turn(self, work: Iterator[Result | None], size: int) -> Result:
-        """What the work on a body of so many bytes gives at last; each time that it gives None, others have their turn.
+        """What the work on a body of `size` bytes gives at last; each time that it gives None, others have their turn.
 
         A short step is taken here: a thread would take Python's lock away in the middle of other requests, again and
         again. Steps of a large body, or of a model that takes its time, are taken in a thread.
@@ -183,7 +183,7 @@ class Service:
     def many(
         self, table: Table, request_id: str, size: int
     ) -> Generator[None, None, tuple[list[Answer], list[Answered]]]:
-        """Answers to many records of so many bytes, in their order, and what is to be noted: slice by slice.
+        """Answers to many records, `size` bytes in all, in their order, and what is to be noted: slice by slice.
 
         Raises:
             Problem: 422, for all of them.
@@ -316,7 +316,7 @@ def _described(predictor: Predictor, columns: Columns, embedding: np.ndarray) ->
 
 
 def _slices_of(rows: range, step: int) -> Iterator[range]:
-    """The rows, so many at a time."""
+    """The rows in ranges of `step`."""
     return (rows[start : start + step] for start in range(0, len(rows), step))
 
 
