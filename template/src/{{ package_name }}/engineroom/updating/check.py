@@ -1,0 +1,159 @@
+"""What an update from the template would change here, and where it would conflict. Nothing is written here.
+
+    python -m <package>.engineroom.updating.check [options of `copier update`, such as --trust]
+
+The update is made in a copy of what is committed, with the old answers and the defaults of new questions; the copy is
+then compared with the commit, and deleted.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from .repository import ANSWERS, answer, git, line_of, require_clean_project
+
+REFUSED = 4  # Copier's status for a template that wants to run code and may not
+TIMEOUT_S = 60
+SHORT = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/", "git+": ""}  # Copier's short addresses
+Changes = Mapping[str, Sequence[str]]
+
+
+def main() -> None:
+    require_clean_project()
+    copier = _copier()
+    _require_template()
+    with tempfile.TemporaryDirectory(prefix="update-check-") as folder:
+        copy = _updated_copy(copier, Path(folder))
+        changes = _changes(copy)
+        _print(changes, _conflicts(copy, changes), _lost(copier, copy, changes, Path(folder) / "old"))
+        print(_verdict(answer("_commit"), answer("_commit", copy), changes))
+
+
+def _copier() -> list[str]:
+    """The command that runs Copier: the installed one, or uv's own way to one."""
+    for command in (["copier"], ["uvx", "copier"]):
+        if shutil.which(command[0]):
+            done = _run([*command, "--version"])
+            if not done.returncode:
+                return command
+            sys.exit(f"{' '.join(command)} cannot be run ({line_of(done.stderr)}): pipx install copier, then again")
+    sys.exit("neither copier nor uvx is on the PATH: pipx install copier (or make setup, which brings uvx), then again")
+
+
+def _require_template() -> None:
+    """End with a sentence where git cannot read the template."""
+    source = answer("_src_path")
+    try:
+        done = _run(["git", "ls-remote", "--quiet", _address(source), "HEAD"], timeout=TIMEOUT_S)
+        reason = line_of(done.stderr, 0) if done.returncode else ""
+    except subprocess.TimeoutExpired:
+        reason = f"no answer within {TIMEOUT_S} s"
+    if reason:
+        sys.exit(
+            f"the template at {source} cannot be read ({reason}): try again when the network is there; "
+            f"if the template has moved, write its new place as _src_path into {ANSWERS} and commit that"
+        )
+
+
+def _address(source: str) -> str:
+    """Where git finds what Copier calls `source`; absolute, as git takes a path from the repository's root."""
+    if (path := Path(source).expanduser()).exists():
+        return str(path.resolve())
+    start = next((start for start in SHORT if source.startswith(start)), "")
+    return SHORT.get(start, "") + source.removeprefix(start)
+
+
+def _updated_copy(copier: Sequence[str], folder: Path) -> Path:
+    """This project's last commit, updated, in a folder of its own."""
+    git("clone", "--quiet", git("rev-parse", "--show-toplevel").strip(), str(folder / "new"))
+    copy = folder / "new" / git("rev-parse", "--show-prefix").strip()
+    # From here and not from there, so that a template at a relative path is found.
+    done = _run([*copier, "update", "--defaults", *sys.argv[1:], str(copy)])
+    if done.returncode == REFUSED:
+        sys.exit(
+            "this update runs migrations of the template, which move your edits along with renamed files, and Copier "
+            "asks for your trust first: read the template's hooks/, then make update-check ARGS=--trust; "
+            f"the update itself is then {' '.join(copier)} update --trust"
+        )
+    if done.returncode:
+        sys.exit(f"the update would stop: {line_of(done.stderr) or line_of(done.stdout, 0)}")
+    return copy
+
+
+def _changes(copy: Path) -> Changes:
+    """Paths by what git says of them: M modified, A new, D gone, R moved (as `old -> new`)."""
+    git("add", "--all", ".", folder=copy)
+    found: dict[str, list[str]] = {letter: [] for letter in "MADR"}
+    for line in git("diff", "--cached", "--name-status", "--find-renames", "--relative", folder=copy).splitlines():
+        letters, *paths = line.split("\t")
+        found.setdefault(letters[0], []).append(" -> ".join(paths))
+    return found
+
+
+def _conflicts(copy: Path, changes: Changes) -> list[str]:
+    """Files with both sides in them, and files beside which Copier left what it could not apply."""
+    written = [path.split(" -> ")[-1] for letter in "MAR" for path in changes[letter]]
+    return [path for path in written if path.endswith(".rej") or _has_marker(copy / path)]
+
+
+def _has_marker(file: Path) -> bool:
+    return file.is_file() and re.search(rb"^<{7} ", file.read_bytes(), re.MULTILINE) is not None
+
+
+def _lost(copier: Sequence[str], copy: Path, changes: Changes, old: Path) -> list[str]:
+    """Files that go or move although they were edited, and whose edits are in no other place."""
+    moved = [tuple(path.split(" -> ")) for path in changes["R"]]
+    if not (changes["D"] or moved):
+        return []
+    _render_again(copier, old)
+    lost = [path for path in changes["D"] if _lines(Path(path)) != _lines(old / path)]
+    return lost + [path for path, place in moved if not _kept(*map(_lines, (old / path, Path(path), copy / place)))]
+
+
+def _render_again(copier: Sequence[str], folder: Path) -> None:
+    """What the template made of this project's answers when it was last copied or updated."""
+    folder.mkdir()
+    shutil.copy2(ANSWERS, folder)
+    ref = ["--vcs-ref", answer("_commit")]
+    done = _run([*copier, "recopy", "--defaults", "--overwrite", "--skip-tasks", "--quiet", *ref, str(folder)])
+    if done.returncode:
+        sys.exit(f"the template as it was at {ref[1]} cannot be rendered again: {line_of(done.stderr)}")
+
+
+def _lines(file: Path) -> frozenset[bytes]:
+    return frozenset(file.read_bytes().splitlines()) if file.is_file() else frozenset()
+
+
+def _kept(old: frozenset[bytes], ours: frozenset[bytes], new: frozenset[bytes]) -> bool:
+    """Are the lines that we wrote in the new file, and those that we took out not?"""
+    return ours - old <= new and not (old - ours) & new
+
+
+def _print(changes: Changes, conflicts: Iterable[str], lost: Iterable[str]) -> None:
+    _list("conflicts: you and the template changed the same lines, and the file will contain both", conflicts)
+    _list("lost: edited here and gone from the template, so keep a copy", lost)
+    for letter, title in {"M": "changed", "A": "new", "R": "moved", "D": "gone"}.items():
+        _list(title, changes[letter])
+
+
+def _verdict(before: str, after: str, changes: Changes) -> str:
+    if not any(changes.values()):
+        return f"Nothing would change: {after} is the template's newest release, and this project has it."
+    return f"This is what the update from {before} to {after} would do. Nothing was written here."
+
+
+def _list(title: str, paths: Iterable[str]) -> None:
+    if paths := sorted(paths):
+        print(f"{title} ({len(paths)})", *paths, sep="\n  ")
+
+
+def _run(command: Sequence[str], timeout: float | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout)
+
+
+if __name__ == "__main__":
+    main()
