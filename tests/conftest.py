@@ -100,7 +100,7 @@ def grid(shared: Path) -> Path:
 def template(shared: Path) -> Path:
     """The template as it stands in the work tree, committed to a clone and tagged newer than any release."""
     clone = shared / "template"
-    with _once(clone) as missing:
+    with once(clone) as missing:
         if missing:
             git(ROOT, "clone", "--quiet", "--no-hardlinks", str(ROOT), str(clone))
             overlay(ROOT, clone)
@@ -118,7 +118,7 @@ def render(template: Path, shared: Path) -> Render:
         asked = {name: value for name, value in answers.items() if DEFAULTS.get(name) != value}
         key = hashlib.sha256(repr(sorted(asked.items())).encode()).hexdigest()[:8]
         folder = shared / "rendered" / f"{'-'.join((DEFAULTS | answers).values())[:60]}-{key}"
-        with _once(folder) as missing:
+        with once(folder) as missing:
             if missing:
                 copy_template(template, folder, **answers)
         return folder
@@ -158,7 +158,7 @@ def trained(render: Render, shared: Path) -> Render:
     def piped(**answers: str) -> Path:
         source = render(**answers)
         folder = shared / "trained" / source.name
-        with _once(folder) as missing:
+        with once(folder) as missing:
             if missing:
                 new_project(source, folder)
                 make(folder, "sample")
@@ -282,7 +282,7 @@ def overlay(source: Path, clone: Path) -> None:
 
 
 @contextmanager
-def _once(folder: Path) -> Iterator[bool]:
+def once(folder: Path) -> Iterator[bool]:
     """True for the first of several test processes that needs a folder; the others wait until it is complete."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     done = folder.parent / f"{folder.name}.done"

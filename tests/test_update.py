@@ -75,7 +75,7 @@ def test_an_update_to_the_work_tree_from_the_last_release(tmp_path: Path) -> Non
     readme = project / "README.md"
     readme.write_text(readme.read_text() + "\n## Ours\n\nA note of our own.\n")
     commit(project, "Edit", "edited")
-    copier.run_update(project, defaults=True, overwrite=True, quiet=True)
+    copier.run_update(project, defaults=True, overwrite=True, quiet=True, unsafe=True)
     assert "A note of our own." in readme.read_text()
     assert git(project, "diff", "--name-only", "--diff-filter=U") == ""
 
