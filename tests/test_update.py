@@ -1,5 +1,9 @@
 """`copier update`: a project made from an earlier commit takes the work tree's improvements and keeps its edits."""
 
+import re
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import copier
@@ -73,7 +77,8 @@ def test_an_update_to_the_work_tree_from_the_last_release(tmp_path: Path) -> Non
     commit(clone, "work tree", "v9999.0.0")
     project = start(clone, tmp_path / "project", "v0.0.1")
     readme = project / "README.md"
-    readme.write_text(readme.read_text() + "\n## Ours\n\nA note of our own.\n")
+    title, text = readme.read_text().split("\n", 1)
+    readme.write_text(f"{title}\n\nA note of our own.\n{text}")
     commit(project, "Edit", "edited")
     copier.run_update(project, defaults=True, overwrite=True, quiet=True, unsafe=True)
     assert "A note of our own." in readme.read_text()
@@ -90,3 +95,26 @@ def test_an_edit_where_the_template_changed_conflicts_visibly(history: Path, tmp
     assert "<<<<<<<" in text and "IMPROVEMENT = 'ours'" in text and "IMPROVEMENT = True" in text
     listed = run(project, "git", "diff", "--check", ok=False).stdout
     assert "src/customer_model/artifacts.py" in listed and "leftover conflict marker" in listed
+
+
+def test_an_interrupted_update_is_undone_and_made_again(history: Path, tmp_path: Path) -> None:
+    """By the commands of the project's README, after a kill in the middle of the files."""
+    project = start(history, tmp_path / "project", "v9998.0.0")
+    readme = project / "README.md"
+    readme.write_text(readme.read_text() + "\nA note of our own.\n")
+    commit(project, "Edit", "edited")
+    command = [sys.executable, "-m", "copier", "update", "--defaults", "--quiet", "--trust"]
+    with subprocess.Popen(command, cwd=project) as updating:
+        while not git(project, "status", "--porcelain") and updating.poll() is None:
+            time.sleep(0.01)
+        assert updating.poll() is None, "it ended before it could be interrupted"
+        updating.kill()
+    assert git(project, "status", "--porcelain")
+    undo = re.search(r"`(git reset --hard) && (git clean -fd)`", readme.read_text())
+    assert undo
+    for step in undo.groups():
+        run(project, *step.split())
+    assert not git(project, "status", "--porcelain")
+    copier.run_update(project, defaults=True, overwrite=True, quiet=True)
+    assert "A note of our own." in readme.read_text()
+    assert "IMPROVEMENT = True" in (project / "src/customer_model/artifacts.py").read_text()
