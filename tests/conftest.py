@@ -21,6 +21,8 @@ from filelock import FileLock
 from grid import publish
 
 ROOT = Path(__file__).parent.parent
+# The machinery is imported as it stands, `import engineroom`. Last: beside it lies a `profile`, which is Python's too.
+sys.path.append(str(ROOT / "template/src/{{ package_name }}"))
 WORK_TREE_TAG = "v9999.0.0"
 VENV = Path(sys.executable).parent.parent  # not resolved: the environment, not the interpreter behind it
 TASKS = ("classification", "regression")

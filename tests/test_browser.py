@@ -98,7 +98,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 import pyarrow as pa, pyarrow.parquet as pq
-from customer_model.contract import parse
+from customer_model.engineroom.contract import parse
 from customer_model.monitoring.drift import compare
 from customer_model.settings import DriftParams
 
@@ -184,7 +184,8 @@ def test_no_script_of_the_data_runs_in_the_report(trained_copy: Render, watched:
 SAVE = """
 import json, sys
 from pathlib import Path
-from customer_model import bundle, contract
+from customer_model import bundle
+from customer_model.engineroom import contract
 from customer_model.modality import Encoder
 
 path = Path("artifacts/bundle")

@@ -25,7 +25,7 @@ PLANTED = {  # a file that a user adds, what else is edited for it, and a stage 
     "apart/first.py": ("task.py", "import apart.first", "tune"),
     "apart/near.py": ("../../apart/first.py", "from . import near", "tune"),
     "scripts/extra.py": ("../../scripts/extra.py", "import beside", "extra"),
-    "scripts/beside.py": ("../../scripts/beside.py", "from customer_model import errors", "extra"),
+    "scripts/beside.py": ("../../scripts/beside.py", "from customer_model import records", "extra"),
     "data/levels.csv": ("pipeline/split.py", "LEVELS = 'data/levels.csv'", "split"),
 }
 

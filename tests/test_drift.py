@@ -7,7 +7,7 @@ from conftest import UNTOUCHED, Render, run
 SAMPLE = """
 import resource
 from pathlib import Path
-from customer_model import contract
+from customer_model.engineroom import contract
 from customer_model.monitoring.window import file_columns
 known = contract.load()
 for rows in (60_000, 240_000):

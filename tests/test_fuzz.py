@@ -470,7 +470,7 @@ USES = {
     "a number": lambda text: records.parser(NUMBER, ",")(text),
     "a decimal sign": lambda text: source._needing(",", [text]),
 }
-from customer_model.contract import Column
+from customer_model.engineroom.contract import Column
 NUMBER = Column(type="number", role=("feature",))
 
 def seconds(use, text):

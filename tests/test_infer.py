@@ -41,6 +41,10 @@ class Package:
         return int(self.infer_module.main(["--data", str(data), "--target", target, *more]))
 
     @property
+    def contract(self) -> ModuleType:
+        return importlib.import_module(f"{self.name}.engineroom.contract")
+
+    @property
     def infer_module(self) -> ModuleType:
         return importlib.import_module(f"{self.name}.infer")
 

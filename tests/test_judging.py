@@ -44,7 +44,7 @@ TIME = {"type": "number", "role": "time"}
 
 def judged(code: Module, groups: list[np.ndarray], labels: np.ndarray, right: np.ndarray) -> dict[str, Any]:
     """The intervals for a model that is right for some records and wrong for the others."""
-    contract = code("contract").parse(content("accuracy", g=GROUP), "made")
+    contract = code("engineroom.contract").parse(content("accuracy", g=GROUP), "made")
     params = code("settings").Params(model={"candidates": {}})
     said = np.where(right, labels, 1 - labels)
     scores, evaluate = np.eye(2)[said], code("pipeline.evaluate")
@@ -82,7 +82,7 @@ def test_intervals_are_those_of_rows_where_groups_mean_nothing(code: Module) -> 
 
 def test_the_rows_of_a_group_are_found_wherever_they_stand(code: Module) -> None:
     table = pa.table({"g": ["b", "a", "b", "c", "a"], "y": ["yes"] * 5, "x": [1.0, 2.0, 3.0, 4.0, 5.0]})
-    evaluate, parse = code("pipeline.evaluate"), code("contract").parse
+    evaluate, parse = code("pipeline.evaluate"), code("engineroom.contract").parse
     found = evaluate.members(table, parse(content(g=GROUP), "made"))
     assert sorted(map(list, found)) == [[0, 2], [1, 4], [3]]
     ungrouped = parse(content(g=GROUP | {"role": "sensitive"}), "made")
@@ -110,7 +110,7 @@ def assert_later_and_new(table: pa.Table, earlier: np.ndarray, later: np.ndarray
 
 def test_with_time_and_group_later_parts_hold_new_groups_only(code: Module) -> None:
     table, split = visits(), code("pipeline.split")
-    contract = code("contract").parse(content(g=GROUP, t=TIME), "made")
+    contract = code("engineroom.contract").parse(content(g=GROUP, t=TIME), "made")
     parts = split.divide(table, contract, seed=0)
     assert_later_and_new(table, parts["train"], parts["validation"])
     assert_later_and_new(table, np.concatenate([parts["train"], parts["validation"]]), parts["test"])
@@ -127,7 +127,7 @@ def test_with_time_and_group_later_parts_hold_new_groups_only(code: Module) -> N
 def test_groups_that_are_always_there_leave_nothing_to_test_on(code: Module) -> None:
     """Then nobody can tell how new groups would fare, and the message says what to do."""
     table, split, error = visits(groups=2), code("pipeline.split"), code("pipeline").PipelineError
-    contract = code("contract").parse(content(g=GROUP, t=TIME), "made")
+    contract = code("engineroom.contract").parse(content(g=GROUP, t=TIME), "made")
     with pytest.raises(
         error, match="validation and test part is empty: .* 'g' .* leave out role: group .* or role: time"
     ):
@@ -166,7 +166,7 @@ def test_own_markers_of_missing_values_are_missing_to_everybody(
     Path("made.csv").write_text("x,c,y\n1.5,k.A.,yes\n-999,red,no\nk.A.,blue,k.A.\n2,green,no\n")
     columns = {"x": {"type": "number", "nullable": True}, "c": {"type": "category", "nullable": True}}
     made = content(**columns) | {"source": {"path": "made.csv", "missing": ["k.A.", -999]}}
-    contract = code("contract").parse(made, "made")
+    contract = code("engineroom.contract").parse(made, "made")
     _, table = code("pipeline.ingest").read_typed(contract)
     typed = {"x": [1.5, None, None, 2.0], "c": [None, "red", "blue", "green"], "y": ["yes", "no", None, "no"]}
     assert table.to_pydict() == typed
@@ -194,7 +194,8 @@ def test_a_class_too_rare_to_part_is_named_with_what_helps(
 ) -> None:
     split, table = code("pipeline.split"), few_of_a_class(number, same)
     target = {"name": "y", "kind": "multiclass"}
-    contract = code("contract").parse(content() | {"target": target, "split": {"stratify": stratify}}, "made")
+    made = content() | {"target": target, "split": {"stratify": stratify}}
+    contract = code("engineroom.contract").parse(made, "made")
     with pytest.raises(code("pipeline").PipelineError, match="class '-'") as caught:
         split.refuse_missing_classes(table, split.divide(table, contract, seed=0), contract)
     said = str(caught.value)
@@ -236,7 +237,7 @@ def copies(rows: int = 4_000) -> pa.Table:
 
 
 def test_equal_records_stay_together_but_for_the_usual_ones(code: Module) -> None:
-    table, split, parse = copies(), code("pipeline.split"), code("contract").parse
+    table, split, parse = copies(), code("pipeline.split"), code("engineroom.contract").parse
     contract = parse(content(s={"type": "text"}, p={"type": "image"}), "made")
     texts, parts = np.array(table.column("s").to_pylist()), split.divide(table, contract, seed=0)
     usual, yes = texts == "text 0", table.column("y").to_numpy() == "yes"
@@ -254,7 +255,7 @@ def test_equal_records_stay_together_but_for_the_usual_ones(code: Module) -> Non
 @pytest.mark.parametrize("role", [{"g": GROUP}, {"t": TIME}, {"t": TIME | {"role": ["time", "feature"]}}])
 def test_copies_in_another_group_or_at_another_time_are_counted(code: Module, role: dict[str, Any]) -> None:
     table, split = copies(), code("pipeline.split")
-    contract = code("contract").parse(content(s={"type": "text"}, **role), "made")
+    contract = code("engineroom.contract").parse(content(s={"type": "text"}, **role), "made")
     parts = split.divide(table, contract, seed=0)
     texts, later = np.array(table.column("s").to_pylist()), parts["validation"]
     known = np.isin(texts[later], texts[parts["train"]]).sum()
@@ -348,7 +349,7 @@ def test_a_candidate_whose_graph_is_another_model_is_named(code: Module, monkeyp
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     candidates(code, monkeypatch, mine=partial(HistGradientBoostingClassifier, categorical_features=[0]))
-    contract = code("contract").parse(content(), "made")
+    contract = code("engineroom.contract").parse(content(), "made")
     params = code("settings").Params(model={"candidates": {}})
     judge = code("pipeline.metric").Judge(contract, params, code("task").new_decision(["no", "yes"], contract))
     features = np.random.default_rng(0).integers(0, 9, (400, 1)).astype(np.float32)
@@ -380,7 +381,7 @@ def test_speed_is_the_model_s_and_not_that_of_a_busy_machine(
         now[0] += 0.001 if late == "most" and calls[0] > 5 * (evaluate.LATENCY_ROUNDS - 1) else 0.090
 
     monkeypatch.setattr(evaluate, "clock", lambda: now[0])
-    contract = code("contract").parse(content(), "made")
+    contract = code("engineroom.contract").parse(content(), "made")
     bundle = SimpleNamespace(contract=contract, scores_one=predicted, decision=SimpleNamespace(answer=lambda _: None))
     latency = evaluate.latency(rare(5, 0), bundle)
     assert latency == {"p50": pytest.approx(found), "p95": pytest.approx(found)}
@@ -388,7 +389,7 @@ def test_speed_is_the_model_s_and_not_that_of_a_busy_machine(
 
 def test_time_spent_waiting_is_not_a_prediction_s(code: Module) -> None:
     """A machine that is busy with something else makes a prediction wait; a bundle that sleeps stands in for it."""
-    contract, answers = code("contract").parse(content(), "made"), SimpleNamespace(answer=lambda _: None)
+    contract, answers = code("engineroom.contract").parse(content(), "made"), SimpleNamespace(answer=lambda _: None)
     bundle = SimpleNamespace(contract=contract, scores_one=lambda _: time.sleep(0.06), decision=answers)
     evaluation = {"latency_ms": code("pipeline.evaluate").latency(rare(5, 0), bundle)}
     assert code("pipeline.gate").latency(contract, evaluation)["passed"], evaluation
@@ -414,7 +415,8 @@ def judge_of(code: Module, kind: str, metric: str, costs: dict[str, float]) -> A
     typed = {"type": "number" if kind == "continuous" else "category", "role": "target"}
     made = content(y=typed) | {"target": target, "costs": costs, "acceptance": {"metric": metric, "margin": margin}}
     assert margin > 0
-    contract, params = code("contract").parse(made, "made"), code("settings").Params(model={"candidates": {}})
+    contract = code("engineroom.contract").parse(made, "made")
+    params = code("settings").Params(model={"candidates": {}})
     return code("pipeline.metric").Judge(contract, params, code("task").new_decision(targets, contract))
 
 
@@ -510,7 +512,7 @@ def test_the_order_of_equal_probabilities_means_nothing(code: Module) -> None:
 def test_a_margin_that_a_metric_cannot_reach_is_refused(code: Module) -> None:
     made = content() | {"acceptance": {"metric": "f1", "margin": 1200}}
     with pytest.raises(code("pipeline").PipelineError, match="found 1200, but f1 is at most 1: .*change both"):
-        code("pipeline.metric").primary_metric(code("contract").parse(made, "made"))
+        code("pipeline.metric").primary_metric(code("engineroom.contract").parse(made, "made"))
 
 
 def test_each_class_is_told_by_itself_and_a_rare_one_is_not_judged(code: Module) -> None:
@@ -572,7 +574,7 @@ def test_boosted_trees_learn_as_much_from_encoded_columns_as_from_raw_ones(code:
     stated = content() | {"target": target, "columns": kinds | {"y": {"type": "number", "role": "target"}}}
     modality, train = code("modality"), slice(0, 4_000)
     fitting = {name: values[train] for name, values in columns.items()}
-    encoder = modality.Encoder.fit(fitting, code("contract").parse(stated, "made"), modality.FeatureParams())
+    encoder = modality.Encoder.fit(fitting, code("engineroom.contract").parse(stated, "made"), modality.FeatureParams())
 
     def error(features: np.ndarray) -> float:
         model = HistGradientBoostingRegressor(max_iter=150, learning_rate=0.08).fit(features[train], y[train])
@@ -641,7 +643,7 @@ def test_dropping_equal_records_is_in_doubt_where_it_took_many_or_moved_the_targ
     def said(code: Module, kind: str, y: list[Any], x: list[float]) -> list[str]:
         typed = {"type": "number" if kind == "continuous" else "category", "role": "target"}
         target = {"name": "y", "kind": kind} | ({"positive": "yes"} if kind == "binary" else {})
-        contract = code("contract").parse(content(y=typed) | {"target": target}, "made")
+        contract = code("engineroom.contract").parse(content(y=typed) | {"target": target}, "made")
         whole, ingest = pa.table({"x": x, "y": y}), code("pipeline.ingest")
         return ingest.effect_of_dropping(whole, ingest.drop_duplicates(whole, contract)[0], contract)
 
@@ -679,7 +681,7 @@ def give_aways(code: Module, y: np.ndarray, **columns: Any) -> list[str]:
     target |= {"positive": str(y[0])} if target["kind"] == "binary" else {}
     typed["y"] = {"type": "number" if numbers else "category", "role": "target"}
     made = {"problem": {"name": "made"}, "source": {"path": "made"}, "target": target, "columns": typed}
-    contract, params = code("contract").parse(made, "made"), code("settings").LeakageParams()
+    contract, params = code("engineroom.contract").parse(made, "made"), code("settings").LeakageParams()
     return code("pipeline.leakage").near_copies(frame, contract, params, seed=0)
 
 

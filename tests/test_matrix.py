@@ -27,7 +27,7 @@ AS_JSON = """
 import json, sys
 from pathlib import Path
 from itertools import islice
-from {package} import contract as contracts
+from {package}.engineroom import contract as contracts
 from {package}.reader import Reader, refused
 from {package}.records import to_raw
 from {package}.source import read_chunks, sniff_for

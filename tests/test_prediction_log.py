@@ -71,7 +71,7 @@ def code(source: Path) -> SimpleNamespace:
     """The modules under test."""
     sys.path.insert(0, str(source))
     try:
-        from logging_model.errors import UserError
+        from logging_model.engineroom.contract import UserError
         from logging_model.serving import database, prediction_log
     finally:
         sys.path.remove(str(source))

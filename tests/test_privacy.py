@@ -59,7 +59,7 @@ def made(code: Module, columns: dict[str, Any], data: dict[str, list[Any]], **mo
         "columns": columns,
         **more,
     }
-    contract, table = code("contract").parse(content, "made"), code("pipeline.table")
+    contract, table = code("engineroom.contract").parse(content, "made"), code("pipeline.table")
     types = {name: table.arrow_type(contract.columns[name]) for name in columns}
     return contract, pa.table({name: pa.array(data[name], types[name]) for name in columns})
 
@@ -99,7 +99,7 @@ def test_the_order_of_the_data_tells_nothing(code: Module) -> None:
 
 
 def test_levels_that_few_have_are_one_in_the_reference(code: Module) -> None:
-    synthetic, rare = code("pipeline.synthetic"), code("privacy").RARE
+    synthetic, rare = code("pipeline.synthetic"), code("engineroom.showing").RARE
     contract, table = made(code, COLUMNS, data := people())
     columns = {name: data[name] for name in ("name", "town", "salary", "born", "empty")}
     owners = synthetic.owners_of(table, contract)
@@ -192,12 +192,12 @@ def test_the_report_names_no_level_of_a_few(code: Module) -> None:
     judge = SimpleNamespace(contract=contract, metric="accuracy", measure=lambda y, scores: {"accuracy": 1.0})
     found = code("pipeline.evaluate").slices(table, np.zeros(PEOPLE), np.zeros((PEOPLE, 2)), judge)
     assert {slice_["level"]: slice_["rows"] for slice_ in found} == {
-        "north": 300, "south": 294, "atlantis": 5, code("privacy").RARE: 1
+        "north": 300, "south": 294, "atlantis": 5, code("engineroom.showing").RARE: 1
     }  # fmt: skip
 
 
 def test_drift_tells_new_levels_from_those_that_the_reference_does_not_name(code: Module) -> None:
-    pool, rare = code("monitoring.drift").pool_rare, code("privacy").RARE
+    pool, rare = code("monitoring.drift").pool_rare, code("engineroom.showing").RARE
     each = pd.Series([f"town {number % 100}" for number in range(5000)], dtype=object)
     new = pd.Series([f"new {number % 100}" for number in range(1000)], dtype=object)
     assert set(pool(each, new)[1]) == {rare} and rare not in set(pool(each, new)[0]), "all towns are new: that is drift"

@@ -118,7 +118,7 @@ def test_the_package_name_follows_from_the_project_name(template: Path, tmp_path
         ]
     ):
         copy_template(template, tmp_path / str(number), project_name=name)
-        assert (tmp_path / str(number) / "src" / package / "contract.py").exists()
+        assert (tmp_path / str(number) / "src" / package / "bundle.py").exists()
 
 
 def test_defaults_need_no_trust(template: Path) -> None:

@@ -17,7 +17,7 @@ RESIDUE = re.compile(
 )
 TEMPLATING = re.compile(r"\{\{-?\s*[a-z_].*?\}\}")
 OWN_TEMPLATES = (".j2",)
-MAX_CODE_LINES = 8_400
+MAX_CODE_LINES = 8_060
 MAX_UPDATING_LINES = 250  # what serves the project's next update, and none of its answers
 
 
@@ -73,10 +73,13 @@ def test_text_files_end_with_one_newline_and_have_no_trailing_blanks(rendered: P
 
 
 def test_a_person_can_read_all_of_it(rendered: Path) -> None:
-    """Lines of code outside tests, without blank lines, comments and docstrings; see docs/architecture.md."""
+    """Lines of code outside tests and machinery, without blank lines, comments and docstrings: architecture.md."""
     lines = {path: _code_lines(text) for path, text in texts(rendered / "src") if path.suffix == ".py"}
     updating = sum(count for path, count in lines.items() if path.parent.name == "updating")
-    assert sum(lines.values()) - updating <= MAX_CODE_LINES
+    machinery = sum(count for path, count in lines.items() if "engineroom" in path.parts)
+    own = sum(lines.values()) - updating - machinery
+    print(f"{own:,} lines of the project's own, {machinery:,} of the machinery, {updating:,} for updates")
+    assert own <= MAX_CODE_LINES
     assert updating <= MAX_UPDATING_LINES
 
 

@@ -17,7 +17,8 @@ TARGETS = {"classification": "churned", "regression": "lifetime_value"}
 CHECK = """
 import csv, sys
 from pathlib import Path
-from {package} import contract, records
+from {package} import records
+from {package}.engineroom import contract
 
 found = contract.load()
 parsers = {{name: records.parser(column) for name, column in found.columns.items()}}
@@ -32,7 +33,7 @@ with Path(sys.argv[1]).open(encoding="utf-8", newline="") as file:
 REQUEST = """
 import csv
 from pathlib import Path
-from {package} import contract
+from {package}.engineroom import contract
 from {package}.reader import Reader
 
 found = contract.load()

@@ -25,10 +25,9 @@ import onnxruntime
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json
 
-from . import contract as contracts
 from .artifacts import SUMS
-from .contract import Contract
-from .errors import UserError, mistakes_of
+from .engineroom import contract as contracts
+from .engineroom.contract import Contract, UserError, mistakes_of
 from .modality import Columns, Encoder, Inputs, Record
 from .runtime import session
 from .task import Decision

@@ -10,7 +10,7 @@ import yaml
 from jinja2 import Environment, StrictUndefined
 from yaml.representer import SafeRepresenter
 
-from .contract import Acceptance, Costs, Quality, Source, Split
+from .engineroom.contract import Acceptance, Costs, Quality, Source, Split
 from .profile import Finding
 
 MARGIN = 0.01

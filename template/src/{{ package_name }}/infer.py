@@ -17,10 +17,10 @@ from typing import Any
 
 import pandas as pd
 
-from . import contract
-from .contract import ContractError, Quality, Source
 from .draft import Draft, render
-from .errors import UserError
+from .engineroom import contract
+from .engineroom.contract import ContractError, Quality, Source, UserError
+from .engineroom.showing import percent
 from .modality import FEATURE_TYPES, PARSERS
 from .pipeline.formula import TELLING_ROWS
 from .pipeline.leakage import telling
@@ -28,7 +28,6 @@ from .profile import LEVELS, MOST, Finding, distinct, examine, is_prose, shown
 from .settings import LeakageParams
 from .source import FILE, SourceError, files_of, naming_files, read_chunks, snapshot, sniff
 from .target import examine_target
-from .wording import percent
 
 SAMPLE_ROWS = 100_000
 RAW = Path("data/raw")

@@ -11,9 +11,9 @@ from reprlib import repr as shown
 from statistics import mean
 from typing import Any
 
-from .contract import NUMERIC, Column, Type
+from .engineroom.contract import NUMERIC, Column, Type
+from .engineroom.showing import percent
 from .records import GROUPED, MISSING, Value, parser
-from .wording import percent
 
 LEVELS = 30  # a category with more is described by its data, not by a list
 TELLING_ROWS = 20  # with fewer records, values that all differ say nothing

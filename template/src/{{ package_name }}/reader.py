@@ -18,10 +18,10 @@ from typing import Any, Literal, NamedTuple
 from pydantic_core import CoreSchema, SchemaValidator, ValidationError
 from pydantic_core import core_schema as core
 
-from .contract import NUMERIC, Column, Contract, Policy, Source
+from .engineroom.contract import NUMERIC, Column, Contract, Policy, Source
+from .engineroom.showing import as_markdown
 from .modality import UNPACKED
 from .records import Value, check_features, ineligible, outside, parser
-from .wording import as_markdown
 
 Kind = Literal["unknown_field", "missing", "invalid", "outside", "out_of_scope"]
 Raw = Mapping[str, Any]

@@ -15,7 +15,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from .contract import NUMERIC, Column, Contract, ContractError, Rule, from_iso
+from .engineroom.contract import NUMERIC, Column, Contract, ContractError, Rule, from_iso
 from .modality import FEATURE_TYPES, PARSERS
 
 Value = float | str | bool | datetime | bytes | None

@@ -22,7 +22,7 @@ from .artifacts import BUNDLE, GATE, read_json, write_json
 from .artifacts import CHAMPION as IN_FORCE
 from .bundle import BundleError
 from .delivery import delivered, exclusive, put, stage
-from .errors import UserError
+from .engineroom.contract import UserError
 from .pipeline.track import run_of_result
 from .tracking import connect, mlflow_answers
 from .verdict import objection

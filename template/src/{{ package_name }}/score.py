@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from .bundle import Bundle
-from .errors import UserError
+from .engineroom.contract import UserError
 from .serving.predictor import Predictor
 from .settings import Environment
 from .source import read_chunks, sniff_for

@@ -10,8 +10,7 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from .contract import Section
-from .errors import UserError, mistakes_of
+from .engineroom.contract import Section, UserError, mistakes_of
 from .modality import FeatureParams
 from .task import CLASS_WEIGHTS
 

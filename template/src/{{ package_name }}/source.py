@@ -22,8 +22,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
-from . import contract
-from .errors import UserError
+from .engineroom import contract
+from .engineroom.contract import UserError
 from .modality import FEATURE_TYPES, PARSERS
 from .settings import expand
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from sqlalchemy import Connection, create_engine, inspect, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from .errors import UserError
+from .engineroom.contract import UserError
 from .settings import Environment
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")

@@ -23,10 +23,9 @@ from evidently.presets import DataDriftPreset
 from scipy.stats import fisher_exact
 
 from ..bundle import COMPONENT, REFERENCE, Bundle
-from ..errors import UserError
-from ..privacy import RARE
+from ..engineroom.contract import UserError
+from ..engineroom.showing import RARE, harmless
 from ..settings import DriftParams, Environment, load_params
-from ..wording import harmless
 from .window import file_columns, logged_columns
 
 NO_DRIFT, ERROR, TOO_LITTLE, DRIFT = 0, 1, 2, 3

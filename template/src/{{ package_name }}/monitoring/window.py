@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..contract import Contract
-from ..errors import UserError
+from ..engineroom.contract import Contract, UserError
 from ..records import Parser, Value, ineligible, parsers
 from ..serving import prediction_log
 from ..source import read_chunks, sniff_for

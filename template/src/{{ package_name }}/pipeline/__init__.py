@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from ..errors import UserError
+from ..engineroom.contract import UserError
 
 # Threads of scikit-learn that wait for each other must sleep, not spin: on a shared machine spinning made one fit
 # of boosted trees take minutes instead of a second. OpenMP reads this once, before the first import of a stage.

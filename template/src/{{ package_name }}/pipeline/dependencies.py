@@ -24,6 +24,7 @@ DVC, CONTRACT = Path("dvc.yaml"), Path("contract.yaml")
 PACKAGE = Path(os.path.relpath(Path(__file__).parents[1]))
 ROOTS = (PACKAGE.parent, Path())  # where `python -m` finds modules: the installed package, and the project's folder
 NAMING = {PACKAGE / name for name in ("artifacts.py", "settings.py", "pipeline/table.py")}  # they name what others read
+ENGINEROOM = PACKAGE / "engineroom"
 SETTINGS = {"load_params": Path("params.yaml"), "Environment": Path("project.env")}
 
 
@@ -95,13 +96,19 @@ def _covered(path: Path, listed: list[Path]) -> bool:
 
 def _needed(module: Path, stages: set[Path], made: list[Path]) -> dict[Path, Path]:
     """What a stage needs, and the file that says so. Other stages' modules are code for it, not what they read."""
-    closure = _closure(module)
-    needed = dict(closure)
+    closure, needed = _closure(module), dict[Path, Path]()
+    for file, why in closure.items():
+        needed.setdefault(_room(file), why)
     for file in closure.keys() - NAMING - (stages - {module}):
         for path in _paths(file):
             if _covered(path, made) or _holds_data(path):
-                needed.setdefault(path, file)
+                needed.setdefault(_room(path), file)
     return needed
+
+
+def _room(path: Path) -> Path:
+    """A stage depends on a room of the machinery as a whole, on all else file by file."""
+    return ENGINEROOM / path.relative_to(ENGINEROOM).parts[0] if path.is_relative_to(ENGINEROOM) else path
 
 
 def _holds_data(path: Path) -> bool:

@@ -9,11 +9,11 @@ import pandas as pd
 import pyarrow as pa
 from tqdm import tqdm
 
-from .. import contract as contracts
 from ..artifacts import CANDIDATE, EVALUATION, TEST_SCORES, write_json
 from ..bundle import Bundle
-from ..contract import NUMERIC, Contract, Costs
-from ..privacy import RARE, shared
+from ..engineroom import contract as contracts
+from ..engineroom.contract import NUMERIC, Contract, Costs
+from ..engineroom.showing import RARE, shared
 from ..runtime import clock
 from ..settings import load_params
 from ..task import BLIND_METRICS, by_class, cost, do_nothing, encode_target

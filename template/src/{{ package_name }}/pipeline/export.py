@@ -12,7 +12,7 @@ import pyarrow as pa
 from .. import model
 from ..artifacts import CANDIDATE, INGEST, read_json
 from ..bundle import MODEL, REFERENCE, Bundle, Golden, Manifest, digest, save
-from ..contract import PATH as CONTRACT
+from ..engineroom.contract import PATH as CONTRACT
 from ..reader import Reader, refused
 from ..records import to_raw
 from ..settings import PARAMS, Params

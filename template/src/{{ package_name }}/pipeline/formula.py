@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
-from ..contract import NUMERIC, Contract
+from ..engineroom.contract import NUMERIC, Contract
 from .truth import Truth, as_numbers
 
 ROWS, COLUMNS, LEVELS = 2_000, 60, 30  # what is looked at, so that the work has an end

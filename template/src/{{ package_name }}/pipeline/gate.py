@@ -6,9 +6,9 @@ The verdict is written, not raised, so that the report can still show it; `accep
 import sys
 from typing import Any
 
-from .. import contract as contracts
 from ..artifacts import EVALUATION, GATE, INGEST, TRAINING, read_json, write_json
-from ..contract import Contract
+from ..engineroom import contract as contracts
+from ..engineroom.contract import Contract
 from ..task import EXPLAINED, HIGHER_IS_BETTER, PARITY_UNIT
 from . import PipelineError, command
 

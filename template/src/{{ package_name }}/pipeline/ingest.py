@@ -6,14 +6,14 @@ import pandas as pd
 import pyarrow as pa
 from tqdm import tqdm
 
-from .. import contract as contracts
 from ..artifacts import CLEAN, INGEST, write_json
 from ..bundle import digest
-from ..contract import Contract, Source
+from ..engineroom import contract as contracts
+from ..engineroom.contract import Contract, Source
+from ..engineroom.showing import number, percent
 from ..records import Parser, Value, check_features, ineligible, parsers, pseudonym
 from ..settings import Environment
 from ..source import FILE, files_of, read_chunks
-from ..wording import number, percent
 from . import PipelineError, command
 from .table import arrow_type, write
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ..contract import NUMERIC, Contract
+from ..engineroom.contract import NUMERIC, Contract
 from ..modality import PARSERS
 from ..settings import LeakageParams
 from .formula import Formula, formulas

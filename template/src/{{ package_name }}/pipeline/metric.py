@@ -5,7 +5,7 @@ from typing import Self
 
 import numpy as np
 
-from ..contract import Contract
+from ..engineroom.contract import Contract
 from ..settings import Params
 from ..task import DEFAULT_METRIC, HIGHER_IS_BETTER, PRIMARY_METRICS, Decision, dummies, fit_decision, measure
 from . import PipelineError

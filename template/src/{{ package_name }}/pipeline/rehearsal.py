@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from .. import model
-from ..errors import UserError
+from ..engineroom.contract import UserError
 from ..runtime import session
 from ..task import PARITY_UNIT, strata
 from . import PipelineError

@@ -16,13 +16,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from .. import artifacts
-from .. import contract as contracts
 from ..artifacts import CANDIDATE, REPORT, TEST_SCORES, read_json
 from ..bundle import MANIFEST, Manifest
-from ..contract import Column, Contract, Rule
+from ..engineroom import contract as contracts
+from ..engineroom.contract import Column, Contract, Rule
+from ..engineroom.showing import as_markdown, number, percent
 from ..results import CAPTIONS, DUMMY, explain, plots, summary
 from ..task import EXPLAINED, HIGHER_IS_BETTER, Decision
-from ..wording import as_markdown, number, percent
 from . import command
 from .gate import good_enough, reasons
 

@@ -17,9 +17,9 @@ from sklearn.model_selection import (
     train_test_split,
 )
 
-from .. import contract as contracts
 from ..artifacts import CLEAN, PARTS, SPLIT, write_json
-from ..contract import Contract
+from ..engineroom import contract as contracts
+from ..engineroom.contract import Contract
 from ..settings import load_params
 from ..task import encode_target, new_decision, strata
 from . import PipelineError, command

@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..contract import NUMERIC, Contract
+from ..engineroom.contract import NUMERIC, Contract
+from ..engineroom.showing import FEW, RARE, round_between, shared
 from ..modality import MAKERS
-from ..privacy import FEW, RARE, round_between, shared
 from ..records import Value
 
 ROWS = 20_000  # that values are drawn from

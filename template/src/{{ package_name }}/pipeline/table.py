@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..artifacts import PARTS
-from ..contract import Column, Contract
+from ..engineroom.contract import Column, Contract
 from ..records import Value
 
 ARROW = {

@@ -9,10 +9,10 @@ from typing import Any
 
 import mlflow
 
-from .. import contract as contracts
 from ..artifacts import CANDIDATE, EVALUATION, GATE, REPORT, RUN, TRAINING, TUNING, read_json, write_json
 from ..bundle import MANIFEST, SUMS
 from ..delivery import exclusive
+from ..engineroom import contract as contracts
 from ..settings import load_params
 from ..tracking import connect, mlflow_answers
 from . import PipelineError, command

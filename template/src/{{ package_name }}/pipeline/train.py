@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from .. import contract as contracts
 from .. import model
 from ..artifacts import CANDIDATE, CHECKPOINTS, TRAINING, TUNING, read_json, write_json
+from ..engineroom import contract as contracts
 from ..settings import load_params
 from ..task import new_decision
 from . import command

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from ..contract import Contract
+from ..engineroom.contract import Contract
 
 FOLDS = 3
 MINIMUM_LEAF = 5

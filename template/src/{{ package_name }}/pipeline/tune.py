@@ -10,9 +10,9 @@ import numpy as np
 import optuna
 import pyarrow as pa
 
-from .. import contract as contracts
 from .. import model
 from ..artifacts import TUNING, write_json
+from ..engineroom import contract as contracts
 from ..settings import load_params
 from ..task import new_decision, strata
 from . import PipelineError, command

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
-from .. import contract as contracts
 from ..artifacts import CLEAN, VALIDATION, write_json
-from ..contract import Column, Contract
-from ..privacy import shared
+from ..engineroom import contract as contracts
+from ..engineroom.contract import Column, Contract
+from ..engineroom.showing import shared
 from ..records import as_bound
 from ..settings import load_params
 from . import PipelineError, command

@@ -9,7 +9,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from ..errors import UserError
+from ..engineroom.contract import UserError
 from ..settings import Environment
 from . import logs
 from .app import create_app

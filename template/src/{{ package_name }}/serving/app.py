@@ -11,8 +11,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi_offline import FastAPIOffline
 
+from ..engineroom.showing import as_markdown
 from ..settings import Environment
-from ..wording import as_markdown
 from .admin import add_reload
 from .body import bare_media, media_type, read, table_of
 from .edge import surround

@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from ..errors import UserError
+from ..engineroom.contract import UserError
 
 log = logging.getLogger(__name__)
 

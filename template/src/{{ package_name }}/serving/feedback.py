@@ -7,7 +7,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from ..contract import Contract
+from ..engineroom.contract import Contract
 from .body import JSON, json_of, media_type, read
 from .prediction_log import LogUnavailable, PredictionLog
 from .problems import RETRY, TITLES, Problem, misread, responses

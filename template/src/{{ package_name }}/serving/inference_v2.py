@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Path, Request, Response
 from pydantic import BaseModel, Field
 
-from ..contract import Column, Contract
+from ..engineroom.contract import Column, Contract
 from ..reader import Reader
 from ..settings import Environment
 from .body import JSON, Table, columns_of, expect

@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field, create_model
 from pydantic.json_schema import models_json_schema
 
-from ..contract import Contract
+from ..engineroom.contract import Contract
 from ..reader import record_schema, value_schema
 from ..task import Answer
 from .body import JSON

@@ -7,7 +7,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from ..bundle import MANIFEST
-from ..errors import UserError
+from ..engineroom.contract import UserError
 from ..settings import Environment
 
 TIMEOUT_S = 30

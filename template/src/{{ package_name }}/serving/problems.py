@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from ..errors import own_words
+from ..engineroom.contract import own_words
 
 MEDIA_TYPE = "application/problem+json"
 SHOWN = 100  # mistakes in one answer

@@ -15,7 +15,7 @@ from time import monotonic
 
 from pydantic import SecretStr
 
-from ..errors import UserError
+from ..engineroom.contract import UserError
 from ..settings import Environment
 
 log = logging.getLogger(__name__)

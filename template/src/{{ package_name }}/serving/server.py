@@ -18,7 +18,7 @@ from typing import Any
 
 import uvicorn
 
-from ..errors import UserError
+from ..engineroom.contract import UserError
 from ..settings import Environment
 from .lifecycle import Lifecycle
 

@@ -5,7 +5,7 @@ import os
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from ..errors import UserError
+from ..engineroom.contract import UserError
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 

@@ -7,9 +7,9 @@ import numpy as np
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import ConfusionMatrixDisplay, PrecisionRecallDisplay, RocCurveDisplay
 
-from .contract import Contract
+from .engineroom.contract import Contract
+from .engineroom.showing import number, of_100, percent
 from .task import Decision
-from .wording import number, of_100, percent
 
 Plot = Callable[[Any, np.ndarray, np.ndarray, Decision], None]
 

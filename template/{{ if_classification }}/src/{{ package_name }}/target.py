@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from .contract import ContractError
+from .engineroom.contract import ContractError
 from .profile import Finding, note_markers, reads, shown, typed
 
 FEW_LEVELS, MANY_LEVELS = 20, 100  # a whole number with few is a class; a text with many is none

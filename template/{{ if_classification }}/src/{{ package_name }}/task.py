@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from .contract import Contract, ContractError, Costs
+from .engineroom.contract import Contract, ContractError, Costs
 
 DEFAULT_METRIC = "roc_auc"
 CLASS_WEIGHTS = (None, "balanced")

@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from pydantic import BaseModel, Field
 
-from .contract import Contract, ContractError, Section
+from .engineroom.contract import Contract, ContractError, Section
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
 MEDIA_TYPES = tuple(f"image/{form.lower()}" for form in FORMATS)

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from .contract import Contract
+from .engineroom.contract import Contract
+from .engineroom.showing import number, of_100, percent
 from .task import Decision
-from .wording import number, of_100, percent
 
 Plot = Callable[[Any, np.ndarray, np.ndarray, Decision], None]
 

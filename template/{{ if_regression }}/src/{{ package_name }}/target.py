@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .contract import NUMERIC, ContractError
+from .engineroom.contract import NUMERIC, ContractError
 from .profile import Finding, describe, fitting, reads, shown, typed
 
 FEW_LEVELS = 20  # different numbers that may well be classes

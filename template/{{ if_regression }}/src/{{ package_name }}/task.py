@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from .contract import Contract, ContractError, Costs
+from .engineroom.contract import Contract, ContractError, Costs
 
 DEFAULT_METRIC = "rmse"
 EXPLAINED = {  # name and meaning for readers of the report; errors are in the target's unit

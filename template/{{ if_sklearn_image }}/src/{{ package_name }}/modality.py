@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from . import image
-from .contract import Contract, Type
+from .engineroom.contract import Contract, Type
 
 Columns = Mapping[str, Any]  # column name -> list or array of typed values, None for missing
 Record = Mapping[str, Any]  # column name -> one typed value

@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from .ascii import to_ascii
-from .contract import Contract, Type
+from .engineroom.contract import Contract, Type
 from .text import TextEncoder, TextParams, Words, fit_texts, invent, join, join_one, normalise, parse
 
 Columns = Mapping[str, Any]  # column name -> list or array of typed values, None for missing

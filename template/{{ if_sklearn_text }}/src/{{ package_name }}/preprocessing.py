@@ -16,8 +16,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import FeatureUnion
 
 from .ascii import CHARACTER, WORD
-from .contract import Section
-from .errors import mistakes_of
+from .engineroom.contract import Section, mistakes_of
 from .modality import Inputs
 from .settings import ParamsError
 

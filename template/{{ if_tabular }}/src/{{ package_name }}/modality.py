@@ -16,8 +16,8 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from .contract import NUMERIC, Column, Contract, ContractError, Section, Type
-from .privacy import FEW, round_between
+from .engineroom.contract import NUMERIC, Column, Contract, ContractError, Section, Type
+from .engineroom.showing import FEW, round_between
 from .quantities import CALENDAR, AnyQuantity, Cycle, Elapsed, Product, Rank, Ratio, Value, as_list, dates_of, days_of
 
 Columns = Mapping[str, Any]  # column name -> list or array of typed values, None or NaN for missing

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from .contract import Section
+from .engineroom.contract import Section
 
 Columns = Mapping[str, Any]  # as in `modality`
 Record = Mapping[str, Any]

@@ -15,8 +15,8 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, Field
 
-from .contract import Contract, ContractError, Section
-from .privacy import shared
+from .engineroom.contract import Contract, ContractError, Section
+from .engineroom.showing import shared
 
 Kind = Literal["joins", "alone", "breaks"]
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from . import network, networks, objective, training
 from .bundle import EMBEDDING
-from .errors import mistakes_of
+from .engineroom.contract import mistakes_of
 from .modality import Encoder, Inputs
 from .network import Network
 from .networks import COMPONENTS, NETWORKS

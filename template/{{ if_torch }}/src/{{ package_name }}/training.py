@@ -20,7 +20,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, R
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from .contract import Section
+from .engineroom.contract import Section
 from .network import Network
 from .objective import Objective
 from .pipeline.watch import Watch

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import Field
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
-from .contract import Contract, ContractError, Type
+from .engineroom.contract import Contract, ContractError, Type
 from .text import TextEncoder, TextParams, Words, fit_texts, invent, join, join_one, parse
 
 Columns = Mapping[str, Any]  # column name -> list or array of typed values, None for missing
