@@ -218,5 +218,5 @@ def ineligible(rules: Iterable[Rule], record: Mapping[str, Value]) -> str | None
 
 
 def pseudonym(value: str, key: str) -> str:
-    """BLAKE2b of a value under the project's PII_KEY: equal values stay equal, guessing needs the key."""
+    """BLAKE2b of a value under SERVICE_PII_KEY: equal values stay equal, guessing needs the key."""
     return hashlib.blake2b(value.encode(), key=key.encode()[:64], digest_size=16).hexdigest()

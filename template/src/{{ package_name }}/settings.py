@@ -1,21 +1,27 @@
 """params.yaml and the environment, read once into frozen, typed models. Nothing deeper reads either."""
 
+import logging
 import os
 import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from functools import cache
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import yaml
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, TypeAdapter, ValidationError, field_validator, model_validator
 
+from .artifacts import SUMS
 from .engineroom.contract import Section, UserError, mistakes_of
 from .modality import FeatureParams
 from .task import CLASS_WEIGHTS
 
 PARAMS = Path("params.yaml")
-DOTENV = Path(".env")
+DOTENV, PROJECT, SHELL = ".env", "project.env", "the environment"
+PREFIX = "SERVICE_"
 
 
 class ParamsError(UserError):
@@ -79,20 +85,17 @@ class Params(Section):
     drift: DriftParams = DriftParams()
 
 
-class Environment(BaseSettings):
-    """What differs between machines: the environment goes before `.env`, and that before `project.env`.
+class Environment(Section, allow_inf_nan=False):
+    """What differs between machines. A field is read as `SERVICE_` and its name in capitals; one name is MLflow's own.
 
-    A variable that is empty counts as one that is not there.
+    The environment goes before `.env`, and that before `project.env`; a variable that is empty counts as not set.
+    Names of before 0.7 are read until 1.0 (`_in_force`).
     """
-
-    model_config = SettingsConfigDict(
-        env_file=("project.env", DOTENV), env_ignore_empty=True, extra="ignore", frozen=True, allow_inf_nan=False
-    )
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65_535)
     bundle: Path = Path("artifacts/bundle")
-    service_allow_failed_gate: bool = Field(False, description="serve bundles that have no verdict of having passed")
+    allow_failed_gate: bool = Field(False, description="serve bundles that have no verdict of having passed")
     challenger_bundle: Path | None = None
     challenger_share: float = Field(0.0, ge=0, le=1, description="of the traffic; 0: it sees all, and answers none")
     max_body_bytes: int = Field(32 * 1024**2, ge=1)
@@ -123,18 +126,104 @@ class Environment(BaseSettings):
 
     def __init__(self, **given: Any) -> None:
         """Raises UserError naming every setting that is wrong."""
+        lines = {field: line for field, line in _in_force().items() if field not in given}
         try:
-            super().__init__(**given)
+            super().__init__(**{field: line.value for field, line in lines.items()}, **given)
         except ValidationError as error:
-            raise UserError(f"settings: {'; '.join(mistakes_of(error))}") from None
+            found = "; ".join(mistakes_of(error))
+            for field, line in lines.items():
+                found = re.sub(rf"\b{field}: ", f"{line}: ", found)
+            raise UserError(f"settings: {found}") from None
 
     @model_validator(mode="after")
     def _limits_agree(self) -> Self:
         if self.max_rows > self.prediction_log_capacity:
-            raise ValueError("PREDICTION_LOG_CAPACITY is less than MAX_ROWS: such a batch could never be logged")
+            raise ValueError(
+                "SERVICE_PREDICTION_LOG_CAPACITY is less than SERVICE_MAX_ROWS: such a batch could never be logged"
+            )
         if self.max_body_bytes > self.max_bodies_bytes:
-            raise ValueError("MAX_BODIES_BYTES is less than MAX_BODY_BYTES: such a body could never be taken")
+            raise ValueError(
+                "SERVICE_MAX_BODIES_BYTES is less than SERVICE_MAX_BODY_BYTES: such a body could never be taken"
+            )
         return self
+
+
+# Without a prefix, as before 0.7: read until 1.0. A new setting never had such a name, so do not add it here.
+OLD = """
+HOST PORT BUNDLE CHALLENGER_BUNDLE CHALLENGER_SHARE MAX_BODY_BYTES MAX_BODIES_BYTES MAX_ROWS MAX_IN_FLIGHT
+MAX_CONNECTIONS MAX_HEADER_BYTES HEADER_TIMEOUT_S REQUEST_TIMEOUT_S DRAIN_SECONDS PREDICTION_LOG PREDICTION_LOG_POLICY
+PREDICTION_LOG_CAPACITY PREDICTION_LOG_RETENTION_DAYS LOG_RAW PII_KEY AUTHENTICATION API_KEYS API_KEYS_FILE ADMIN_KEYS
+ADMIN_KEYS_FILE API_KEY DOCS ACCESS_LOG
+"""
+
+
+class _Line(NamedTuple):
+    """A variable, and where it stands."""
+
+    place: str
+    name: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.name} in {self.place}"
+
+
+def _in_force() -> dict[str, _Line]:
+    """Of each field that is set, the line that decides. Raises UserError where a file has an unknown `SERVICE_` name.
+
+    `.env` and `project.env` are ours: all that stands there is meant. The environment is everybody's: there an old name
+    counts only with a value that a service could have started with, and an unknown `SERVICE_` name may be another's.
+
+    `project.env` comes last whatever the names, as an update writes new ones into it: `AUTHENTICATION=required` of an
+    older `.env` must not lose to them. In the environment and `.env` each new name goes before each old one: nothing
+    that a shell happens to have moves a machine whose settings were renamed.
+    """
+    new = {PREFIX + field.upper(): field for field in Environment.model_fields}
+    new["MLFLOW_TRACKING_URI"] = new.pop(f"{PREFIX}MLFLOW_TRACKING_URI")
+    lines = _lines(PROJECT, dotenv_values(PROJECT)) + _lines(DOTENV, dotenv_values(DOTENV)) + _lines(SHELL, os.environ)
+    for line in lines:
+        if line.name.startswith(PREFIX) and line.name not in new and line.place != SHELL:
+            close = get_close_matches(line.name, new, 1) or ["one that docs/service.md lists"]
+            raise UserError(f"settings: {line} is no setting: is {close[0]} meant?")
+    fields = {name: name.lower() for name in OLD.split()} | new
+    lines = [line for line in lines if line.name in fields]
+    lines.sort(key=lambda line: (line.place != PROJECT, line.name in new))
+    decide = {fields[line.name]: line for line in lines if line.name in new or line.place != SHELL or _is_ours(line)}
+    for line in lines:
+        if line.name not in new:
+            _warn(line, decide.get(fields[line.name]))
+    return decide
+
+
+def _lines(place: str, variables: Mapping[str, str | None]) -> list[_Line]:
+    return [_Line(place, name.upper(), value) for name, value in variables.items() if value]
+
+
+def _is_ours(line: _Line) -> bool:
+    """Could a service have started with this value of an old name? Otherwise it is another program's HOST or DOCS."""
+    field = Environment.model_fields[line.name.lower()]
+    allowed: Any = Annotated[field.annotation, field]
+    try:
+        TypeAdapter(allowed).validate_python(line.value)
+        if line.name == "HOST":
+            ip_address(line.value)  # some shells and conda put a name there
+    except ValueError:
+        return False
+    return line.name != "BUNDLE" or Path(line.value, SUMS).is_file()
+
+
+def _warn(line: _Line, decides: _Line | None) -> None:
+    name = PREFIX + line.name
+    if decides is line or line.place != SHELL:
+        _say(f"settings: {line} is an old name, which 1.0 will not read: rename it to {name}")
+    elif decides is None or decides.value != line.value:
+        _say(f"settings: {line} is not read, {decides or name} is")
+
+
+@cache
+def _say(warning: str) -> None:
+    """Once a process, which reads its settings several times."""
+    logging.getLogger(__name__).warning(warning)
 
 
 def expand(text: str) -> str:

@@ -154,7 +154,7 @@ def protect(table: pa.Table, contract: Contract, key: str) -> pa.Table:
     for name in contract.with_role("pii"):
         if name in contract.stored:
             if not key:
-                raise PipelineError(f"column {name!r} is kept as a keyed hash: set PII_KEY to a secret, in .env")
+                raise PipelineError(f"column {name!r} is kept as a keyed hash: set SERVICE_PII_KEY, a secret, in .env")
             hashes = [None if value is None else pseudonym(str(value), key) for value in table.column(name).to_pylist()]
             kept = kept.set_column(kept.column_names.index(name), name, pa.array(hashes, pa.string()))
     return kept

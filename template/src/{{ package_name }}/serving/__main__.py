@@ -1,4 +1,4 @@
-"""Serve the bundle at HOST and PORT: `python -m <package>.serving`."""
+"""Serve the bundle at SERVICE_HOST and SERVICE_PORT: `python -m <package>.serving`."""
 
 import functools
 import gc
@@ -35,7 +35,7 @@ def main() -> None:
     try:
         listener = socket.create_server((environment.host, environment.port), backlog=BACKLOG)
     except OSError as error:
-        sys.exit(f"serve: {environment.host}:{environment.port} cannot be used ({error}): try PORT=8001")
+        sys.exit(f"serve: {environment.host}:{environment.port} cannot be used ({error}): try SERVICE_PORT=8001")
     print(
         f"serve: {app.state.service.models} at http://{environment.host}:{environment.port}"
         f"{'/docs' if environment.docs == 'on' else ''}, authentication {environment.authentication}",

@@ -46,7 +46,7 @@ def create_app(environment: Environment) -> FastAPI:
         environment.challenger_share,
         executor,
         metrics.batch,
-        environment.service_allow_failed_gate,
+        environment.allow_failed_gate,
     )
     log = PredictionLog(
         environment.prediction_log,

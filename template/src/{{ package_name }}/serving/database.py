@@ -93,17 +93,19 @@ def _second(second: int) -> str:
 
 
 def url_of(log: str) -> URL:
-    """The setting PREDICTION_LOG, a URL or the path of a SQLite file, as SQLAlchemy takes it. Raises UserError."""
+    """The setting SERVICE_PREDICTION_LOG, a URL or the path of a SQLite file, as SQLAlchemy takes it. Raises UserError."""
     if "://" not in log:
         return URL.create("sqlite", database=log)
     try:
         url = make_url(log)
     except (ArgumentError, ValueError):
-        raise UserError("PREDICTION_LOG is no URL: give a path, or postgresql://user:password@host/database") from None
+        raise UserError(
+            "SERVICE_PREDICTION_LOG is no URL: give a path, or postgresql://user:password@host/database"
+        ) from None
     if url.drivername in ("postgres", "postgresql"):
         url = url.set(drivername="postgresql+psycopg")
     if url.drivername not in ("sqlite", "postgresql+psycopg"):
-        raise UserError(f"PREDICTION_LOG: {url.drivername} is not supported, sqlite and postgresql are")
+        raise UserError(f"SERVICE_PREDICTION_LOG: {url.drivername} is not supported, sqlite and postgresql are")
     return url
 
 

@@ -103,14 +103,14 @@ def keyrings(environment: Environment) -> tuple[Keyring | None, Keyring]:
 
     Raises KeyringError when keys are required and there is none.
     """
-    admin = Keyring(environment.admin_keys, environment.admin_keys_file, "ADMIN_KEYS", optional=True)
+    admin = Keyring(environment.admin_keys, environment.admin_keys_file, "SERVICE_ADMIN_KEYS", optional=True)
     if environment.authentication == "off":
         return None, admin
-    keys = Keyring(environment.api_keys, environment.api_keys_file, "API_KEYS")
+    keys = Keyring(environment.api_keys, environment.api_keys_file, "SERVICE_API_KEYS")
     if not keys:
         raise KeyringError(
-            "there is no API key: `make key` prints one and its entry for API_KEYS or the file API_KEYS_FILE, "
-            "and AUTHENTICATION=off serves everybody"
+            "there is no API key: `make key` prints one and its entry for SERVICE_API_KEYS or the file "
+            "SERVICE_API_KEYS_FILE, and SERVICE_AUTHENTICATION=off serves everybody"
         )
     return keys, admin
 
@@ -121,7 +121,7 @@ def main() -> None:
     entry = f"{name}:{sha256(key.encode()).hexdigest()}"
     if not ENTRY.fullmatch(entry):
         sys.exit("key: a name has at most 64 letters, digits, dots, dashes and underscores")
-    print(f"key for the client, shown only now:  {key}\nentry of API_KEYS or ADMIN_KEYS:     {entry}")
+    print(f"key for the client, shown only now: {key}\nentry of SERVICE_API_KEYS or SERVICE_ADMIN_KEYS: {entry}")
 
 
 if __name__ == "__main__":
