@@ -35,7 +35,11 @@ class Service:
         self.url = f"http://127.0.0.1:{self.port}"
         self.project, self.log = project, log
         self.printed = log.with_suffix(".out") if isinstance(log, Path) else Path(tempfile.mkdtemp()) / "service.out"
-        self.variables = {"PORT": str(self.port), "PREDICTION_LOG": str(log), "DRAIN_SECONDS": "0"} | variables
+        self.variables = {
+            "SERVICE_PORT": str(self.port),
+            "SERVICE_PREDICTION_LOG": str(log),
+            "SERVICE_DRAIN_SECONDS": "0",
+        } | variables
 
     def __enter__(self) -> "Service":
         variables = environment(self.project, **self.variables)
@@ -115,7 +119,7 @@ def make_key(project: Path) -> tuple[str, str]:
 def guarded(project: Path, folder: Path, **variables: str) -> Iterator[tuple[Process, str]]:
     """A service that asks for a key, and the key, both as `make key` made them."""
     key, entry = make_key(project)
-    keys = {"AUTHENTICATION": "required", "API_KEYS": entry, "ADMIN_KEYS": entry}
+    keys = {"SERVICE_AUTHENTICATION": "required", "SERVICE_API_KEYS": entry, "SERVICE_ADMIN_KEYS": entry}
     with Process(project, folder / "log.db", **keys, **variables) as service:
         yield service, key
 

@@ -33,7 +33,12 @@ class Composed:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self.docker, self.url = docker, f"http://127.0.0.1:{port}"
-        self.variables = {"API_KEYS": entry, "POSTGRES_PASSWORD": token_hex(24), "PORT": str(port), "TAG": "dev"}
+        self.variables = {
+            "SERVICE_API_KEYS": entry,
+            "POSTGRES_PASSWORD": token_hex(24),
+            "SERVICE_PORT": str(port),
+            "TAG": "dev",
+        }
         self.command = ("compose", f"--file={project}/deploy/compose.yaml")
 
     def __call__(self, *command: str) -> str:
@@ -67,12 +72,15 @@ def composed(built: Docker, trained: Render) -> Iterator[Composed]:
 @pytest.mark.parametrize(
     ("missing", "told"),
     [
-        ("API_KEYS", "API_KEYS is missing a value: is empty, and make key prints an entry for it"),
+        (
+            "SERVICE_API_KEYS",
+            "API_KEYS is missing a value: SERVICE_API_KEYS is empty, and make key prints an entry for it",
+        ),
         ("POSTGRES_PASSWORD", "POSTGRES_PASSWORD is missing a value: is empty, and the top of this file says how"),
     ],
 )
 def test_it_asks_for_a_key_and_a_password(built: Docker, trained: Render, missing: str, told: str) -> None:
-    variables = {"API_KEYS": "client:0", "POSTGRES_PASSWORD": "0"} | {missing: ""}
+    variables = {"SERVICE_API_KEYS": "client:0", "POSTGRES_PASSWORD": "0"} | {missing: ""}
     assert told in built("compose", f"--file={trained()}/deploy/compose.yaml", "up", fails=True, **variables)
 
 

@@ -182,7 +182,7 @@ def test_the_health_check_believes_the_service_and_ignores_proxies(project, stat
 
     with http.server.HTTPServer(("127.0.0.1", 0), Service) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        environment = {**os.environ, "PORT": str(server.server_port), "http_proxy": "http://127.0.0.1:9"}
+        environment = {**os.environ, "SERVICE_PORT": str(server.server_port), "http_proxy": "http://127.0.0.1:9"}
         done = subprocess.run([sys.executable, *command[1:]], env=environment, capture_output=True)
         server.shutdown()
     assert done.returncode == exit_code, done.stderr.decode()
@@ -218,7 +218,7 @@ def test_no_key_stands_twice(project):
 def test_compose_gives_the_service_a_database_of_its_own(project):
     services = yaml.safe_load((project / "deploy/compose.yaml").read_text())["services"]
     serving, postgres = services["serving"], services["postgres"]
-    written = serving["environment"]["PREDICTION_LOG"]
+    written = serving["environment"]["SERVICE_PREDICTION_LOG"]
     url = urlsplit(re.sub(r"\$\{POSTGRES_PASSWORD:\?[^}]*\}", "hush", written))
     made = postgres["environment"]
     # Nobody can start it with a password that stands in the file.
@@ -354,7 +354,7 @@ def test_the_service_is_probed_and_leaves_gracefully(documents):
     (container,) = pod["containers"]
     for probe, route in (("startup", "startup"), ("readiness", "ready"), ("liveness", "live")):
         assert container[f"{probe}Probe"]["httpGet"] == {"path": f"/health/{route}", "port": "http"}
-    drain = next(variable["value"] for variable in container["env"] if variable["name"] == "DRAIN_SECONDS")
+    drain = next(variable["value"] for variable in container["env"] if variable["name"] == "SERVICE_DRAIN_SECONDS")
     readiness = container["readinessProbe"]
     assert readiness["periodSeconds"] * readiness["failureThreshold"] <= int(drain)
     assert int(drain) + LONGEST_REQUEST_S < pod["terminationGracePeriodSeconds"]
@@ -376,21 +376,21 @@ def test_api_keys_come_from_a_secret_and_nothing_switches_them_off(project, docu
     variables = {variable["name"]: variable.get("value") for variable in container["env"]}
     (secret,) = [volume for volume in pod["volumes"] if "secret" in volume]
     (mount,) = [mount for mount in container["volumeMounts"] if mount["name"] == secret["name"]]
-    for name in ("API_KEYS_FILE", "ADMIN_KEYS_FILE"):
+    for name in ("SERVICE_API_KEYS_FILE", "SERVICE_ADMIN_KEYS_FILE"):
         assert str(Path(variables[name]).parent) == mount["mountPath"]
-    assert "AUTHENTICATION" not in variables
+    assert not [name for name in variables if "AUTHENTICATION" in name]
     assert not [line for line in instructions_of(project / "deploy/Dockerfile") if "AUTHENTICATION" in line]
     ignored = (project / ".dockerignore").read_text().splitlines()
     assert "*" in ignored and "!project.env" not in ignored
     compose = yaml.safe_load((project / "deploy/compose.yaml").read_text())
-    assert "API_KEYS" in compose["services"]["serving"]["environment"]
+    assert "SERVICE_API_KEYS" in compose["services"]["serving"]["environment"]
 
 
 def test_all_pods_and_the_drift_job_share_one_database(documents):
     for kind in ("Deployment", "CronJob"):
         pod = pod_of(of_kind(documents, kind))["spec"]
         (container,) = pod["containers"]
-        (log,) = [variable for variable in container["env"] if variable["name"] == "PREDICTION_LOG"]
+        (log,) = [variable for variable in container["env"] if variable["name"] == "SERVICE_PREDICTION_LOG"]
         # made by hand, so neither a prefix nor an overlay changes its name: it is the project's own as it stands
         assert log["valueFrom"] == {"secretKeyRef": {"name": "customer-model-prediction-log", "key": "url"}}
     volumes = pod_of(of_kind(documents, "Deployment"))["spec"]["volumes"]
@@ -426,7 +426,7 @@ def test_the_service_reaches_its_database_and_nothing_else(documents):
 def test_docs_are_off_and_no_way_leads_to_them(documents):
     """They need no key, and tell everybody the columns and levels of the data."""
     container = pod_of(of_kind(documents, "Deployment"))["spec"]["containers"][0]
-    assert {"name": "DOCS", "value": "off"} in container["env"]
+    assert {"name": "SERVICE_DOCS", "value": "off"} in container["env"]
     paths = {path["path"] for rule in of_kind(documents, "Ingress")["spec"]["rules"] for path in rule["http"]["paths"]}
     assert paths == {"/predict", "/explain", "/feedback", "/metadata", "/v2"}
 

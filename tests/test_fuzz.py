@@ -117,7 +117,7 @@ def served(
 ) -> Iterator[Served]:
     variant, long = request.param
     project = trained(**variant)
-    with guarded(project, tmp_path_factory.mktemp("fuzz"), ACCESS_LOG="errors") as (service, key):
+    with guarded(project, tmp_path_factory.mktemp("fuzz"), SERVICE_ACCESS_LOG="errors") as (service, key):
         yield Served(service, key, long, bodies_of(project, service, key))
 
 

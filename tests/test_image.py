@@ -28,7 +28,7 @@ class Contained(Process):
     """The service in a container of its image; variables are the container's."""
 
     def __init__(self, docker: Docker, project: Path, log: str, **variables: str) -> None:
-        super().__init__(project, log, HOST="127.0.0.1", **variables)
+        super().__init__(project, log, SERVICE_HOST="127.0.0.1", **variables)
         passed = [f"--env={name}" for name in self.variables]
         self.command = ["docker", "run", "--name=service", *RESTRICTED, *passed, f"{IMAGE}:dev"]
         self.variables |= docker.variables
@@ -43,7 +43,7 @@ def test_it_runs_as_nobody_and_writes_nowhere(built: Docker) -> None:
 
 def test_it_does_not_start_without_a_key(built: Docker) -> None:
     command = ("run", *RESTRICTED, "--volume=predictions:/var/lib/predictions", f"{IMAGE}:dev")
-    assert "API_KEYS" in built(*command, fails=True)
+    assert "SERVICE_API_KEYS" in built(*command, fails=True)
 
 
 def test_a_container_answers_logs_and_leaves(built: Docker, trained: Render) -> None:
@@ -52,7 +52,7 @@ def test_a_container_answers_logs_and_leaves(built: Docker, trained: Render) -> 
     key, entry = make_key(project)
     with PostgreSQL() as server:
         log = server.create("contained").replace("+psycopg", "")
-        policy = {"API_KEYS": entry, "PREDICTION_LOG_POLICY": "block"}
+        policy = {"SERVICE_API_KEYS": entry, "SERVICE_PREDICTION_LOG_POLICY": "block"}
         with Contained(built, project, log, **policy) as service:
             for number in range(REQUESTS):
                 golden = manifest["golden"][number % len(manifest["golden"])]
@@ -62,5 +62,5 @@ def test_a_container_answers_logs_and_leaves(built: Docker, trained: Render) -> 
             wait_for(lambda: built("inspect", "--format={{.State.Health.Status}}", "service") == "healthy\n")
             assert service.leave() == 0, service.output()
         assert select(log, "SELECT count(*) FROM predictions") == [(REQUESTS,)]
-        drift = built.run("run", *RESTRICTED, f"--env=PREDICTION_LOG={log}", f"{IMAGE}-monitoring:dev")
+        drift = built.run("run", *RESTRICTED, f"--env=SERVICE_PREDICTION_LOG={log}", f"{IMAGE}-monitoring:dev")
         assert drift.returncode in LOOKED_AT and f"in {REQUESTS} records" in drift.stdout, (drift.stdout, drift.stderr)

@@ -124,10 +124,10 @@ def test_a_feature_that_is_left_out_for_its_gaps_is_not_asked_for(trained: Rende
 
 def test_predict_asks_the_running_service(trained: Render, tmp_path: Path) -> None:
     project = trained(task="classification")
-    refused = make(project, "predict", ok=False, PORT="9")
+    refused = make(project, "predict", ok=False, SERVICE_PORT="9")
     assert "start it with `make serve`" in refused.stderr
     with Service(project, tmp_path / "log.db") as service:
-        answer = make(project, "predict", PORT=str(service.port)).stdout
+        answer = make(project, "predict", SERVICE_PORT=str(service.port)).stdout
     assert '"prediction"' in answer and '"probabilities"' in answer
 
 
@@ -213,9 +213,9 @@ def test_drift_reads_what_the_service_logged(trained: Render, tmp_path: Path) ->
         answers = [json.loads(text) for (text,) in connection.execute("SELECT answer FROM predictions")]
     assert len(records) > 250
     assert not any({"email", "customer_id"} & found.keys() for found in records + answers)
-    done = make(project, "drift", PREDICTION_LOG=str(tmp_path / "log.db"))
+    done = make(project, "drift", SERVICE_PREDICTION_LOG=str(tmp_path / "log.db"))
     assert f"no drift in {len(records)} records" in done.stdout
-    few = make(project, "drift", ok=False, PREDICTION_LOG=str(tmp_path / "none.db"))
+    few = make(project, "drift", ok=False, SERVICE_PREDICTION_LOG=str(tmp_path / "none.db"))
     assert few.returncode != 0 and "cannot be read" in few.stderr
 
 
@@ -283,10 +283,16 @@ def test_a_failed_candidate_is_reported_and_takes_nobody_s_place(trained_copy: R
     assert digests(project / "artifacts/bundle") == before and failed != good
     refused = make(project, "promote", ok=False)
     assert refused.returncode != 0 and "did not pass the gate" in refused.stderr
-    settings = {"BUNDLE": "artifacts/candidate", "PORT": "0", "PREDICTION_LOG": str(tmp_path / "log.db")}
+    settings = {
+        "SERVICE_BUNDLE": "artifacts/candidate",
+        "SERVICE_PORT": "0",
+        "SERVICE_PREDICTION_LOG": str(tmp_path / "log.db"),
+    }
     refused = make(project, "serve", ok=False, **settings)
     assert refused.returncode != 0 and "SERVICE_ALLOW_FAILED_GATE=1" in refused.stderr
-    with Service(project, tmp_path / "log.db", BUNDLE="artifacts/candidate", SERVICE_ALLOW_FAILED_GATE="1") as service:
+    with Service(
+        project, tmp_path / "log.db", SERVICE_BUNDLE="artifacts/candidate", SERVICE_ALLOW_FAILED_GATE="1"
+    ) as service:
         assert "served because SERVICE_ALLOW_FAILED_GATE is set" in service.output()
 
 
@@ -476,7 +482,14 @@ def test_a_damaged_bundle_stops_the_service_with_a_reason(
     content = bytearray((bundle / file).read_bytes())
     content[-2] ^= 1
     (bundle / file).unlink() if damage == "delete" else (bundle / file).write_bytes(content)
-    done = make(project, "serve", ok=False, BUNDLE=str(bundle), PORT="0", PREDICTION_LOG=str(tmp_path / "log.db"))
+    done = make(
+        project,
+        "serve",
+        ok=False,
+        SERVICE_BUNDLE=str(bundle),
+        SERVICE_PORT="0",
+        SERVICE_PREDICTION_LOG=str(tmp_path / "log.db"),
+    )
     assert done.returncode != 0
     assert file in done.stderr and "Traceback" not in done.stderr
 

@@ -830,11 +830,11 @@ def under_load(services: list[Service], record: dict[str, Any], then: Callable[[
 
 @pytest.mark.slow
 def test_what_block_acknowledged_survives_a_kill(project: Path, record: dict[str, Any], tmp_path: Path) -> None:
-    with Service(project, tmp_path / "log.db", PREDICTION_LOG_POLICY="block") as service:
+    with Service(project, tmp_path / "log.db", SERVICE_PREDICTION_LOG_POLICY="block") as service:
         acknowledged = under_load([service], record, service.kill)
     assert len(acknowledged) == len(set(acknowledged)) > 160
     assert set(acknowledged) <= ids(str(tmp_path / "log.db"))
-    with Service(project, tmp_path / "log.db", PREDICTION_LOG_POLICY="block") as service:
+    with Service(project, tmp_path / "log.db", SERVICE_PREDICTION_LOG_POLICY="block") as service:
         assert post(service.url, record)[0] == 200
 
 
@@ -844,7 +844,7 @@ def test_batches_are_answered_no_faster_than_they_are_logged(
 ) -> None:
     """Two batches fit into the queue: more of them wait for room, and none is dropped."""
     log, answered = tmp_path / "log.db", []
-    with Service(project, log, PREDICTION_LOG_CAPACITY="2000") as service:
+    with Service(project, log, SERVICE_PREDICTION_LOG_CAPACITY="2000") as service:
 
         def ask() -> None:
             for _ in range(6):
@@ -868,14 +868,14 @@ def test_two_services_share_a_postgresql_and_one_is_killed(
 ) -> None:
     url = server.create("two")
     with (
-        Service(project, url, PREDICTION_LOG_POLICY="block") as one,
-        Service(project, url, PREDICTION_LOG_POLICY="block") as two,
+        Service(project, url, SERVICE_PREDICTION_LOG_POLICY="block") as one,
+        Service(project, url, SERVICE_PREDICTION_LOG_POLICY="block") as two,
     ):
         acknowledged = under_load([one, two], record, one.kill)
     assert len(acknowledged) == len(set(acknowledged)) > 320
     assert set(acknowledged) <= ids(url)
     arguments = ["-m", "customer_model.monitoring.drift", "--out", str(tmp_path)]
-    drift = run(project, "python", *arguments, ok=False, PREDICTION_LOG=url, **UNTOUCHED)
+    drift = run(project, "python", *arguments, ok=False, SERVICE_PREDICTION_LOG=url, **UNTOUCHED)
     assert f"DRIFT in {len(ids(url)):,} records" in drift.stdout, "all of them are one and the same"
 
 
@@ -884,7 +884,7 @@ def test_a_dead_database_is_a_503_in_block_and_nothing_in_drop(
     project: Path, record: dict[str, Any], server: PostgreSQL
 ) -> None:
     block, drop = server.create("in_block"), server.create("in_drop")
-    with Service(project, block, PREDICTION_LOG_POLICY="block") as blocking, Service(project, drop) as dropping:
+    with Service(project, block, SERVICE_PREDICTION_LOG_POLICY="block") as blocking, Service(project, drop) as dropping:
         assert post(blocking.url, record)[0] == post(dropping.url, record)[0] == 200
         server.stop()
         try:
@@ -909,7 +909,7 @@ def test_labels_arrive_over_http_and_persons_stay_out_of_the_log(
 ) -> None:
     log = tmp_path / "log.db"
     somebody = {"customer_id": "somebody-4711", "email": "somebody-4711@example.com"}
-    with Service(project, log, PREDICTION_LOG_POLICY="block") as service:
+    with Service(project, log, SERVICE_PREDICTION_LOG_POLICY="block") as service:
         made = [post(service.url, record | somebody)[1]["prediction_id"] for _ in range(3)]
         label = {"prediction_id": made[0], "outcome": "yes"}
         stranger = {"prediction_id": "0" * 31 + "1", "outcome": "no"}

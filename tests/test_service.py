@@ -99,7 +99,7 @@ def test_slow_clients_are_cut_off_while_others_are_served(
     project: Path, record: dict[str, Any], tmp_path: Path
 ) -> None:
     said: dict[str, bytes] = {}
-    with Process(project, tmp_path / "log.db", HEADER_TIMEOUT_S="1", REQUEST_TIMEOUT_S="1") as service:
+    with Process(project, tmp_path / "log.db", SERVICE_HEADER_TIMEOUT_S="1", SERVICE_REQUEST_TIMEOUT_S="1") as service:
 
         def suffer(name: str) -> None:
             said[name] = trickle(service.port, *SLOW[name][:2])
@@ -137,7 +137,7 @@ def status_of(connection: socket.socket) -> int:
 
 def test_bodies_that_stall_take_nobodys_place(project: Path, record: dict[str, Any], tmp_path: Path) -> None:
     body = json.dumps({"records": [record] * 30}).encode()  # of so many, answers are computed without a pause
-    with Process(project, tmp_path / "log.db", MAX_IN_FLIGHT="4") as service:
+    with Process(project, tmp_path / "log.db", SERVICE_MAX_IN_FLIGHT="4") as service:
         slow = [stalled(service.port, b"/predict/batch", body, left) for left in (len(body), 5) for _ in range(20)]
         for _ in range(10):
             assert ask(service.port, "/predict", record)[0] == 200
@@ -158,7 +158,7 @@ def test_bodies_that_stall_take_nobodys_place(project: Path, record: dict[str, A
 def test_large_bodies_are_held_up_to_a_limit(project: Path, record: dict[str, Any], tmp_path: Path) -> None:
     """The service holds 64 MiB of bodies: of those with 15 MiB four, while small ones go on."""
     body, most = json.dumps(record).encode().ljust(15 * 2**20), 64 * 2**20
-    with Process(project, tmp_path / "log.db", MAX_BODIES_BYTES=str(most)) as service:
+    with Process(project, tmp_path / "log.db", SERVICE_MAX_BODIES_BYTES=str(most)) as service:
         wait_for(lambda: ask(service.port, "/predict", record)[0] == 200)
         before, sent = service.memory, []
         sending = (service.port, b"/predict", body)
@@ -204,7 +204,7 @@ def test_a_body_may_be_longer_than_headers_may(project: Path, record: dict[str, 
 
 
 def test_connections_have_a_limit(project: Path, tmp_path: Path) -> None:
-    with Process(project, tmp_path / "log.db", MAX_CONNECTIONS="10") as service:
+    with Process(project, tmp_path / "log.db", SERVICE_MAX_CONNECTIONS="10") as service:
         wait_for(lambda: ask(service.port, "/health/ready")[0] == 200)
         held = [socket.create_connection(("127.0.0.1", service.port)) for _ in range(10)]
         wait_for(lambda: b"HTTP/1.1 503 " in greeting(service.port))
@@ -215,7 +215,7 @@ def test_connections_have_a_limit(project: Path, tmp_path: Path) -> None:
 
 
 def test_an_answer_that_nobody_takes_holds_no_connection(project: Path, tmp_path: Path) -> None:
-    settings = {"MAX_CONNECTIONS": "1", "HEADER_TIMEOUT_S": "1", "REQUEST_TIMEOUT_S": "1"}
+    settings = {"SERVICE_MAX_CONNECTIONS": "1", "SERVICE_HEADER_TIMEOUT_S": "1", "SERVICE_REQUEST_TIMEOUT_S": "1"}
     with Process(project, tmp_path / "log.db", **settings) as service, socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         wait_for(lambda: ask(service.port, "/health")[0] == 200)
@@ -229,7 +229,7 @@ HOST = b"Host: x\r\n"
 CHUNKED = b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 ONE = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
 WISH = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n"
-TINY = b"a:\r\n" * 4_000  # within MAX_HEADER_BYTES, and thirty times as much once it is read
+TINY = b"a:\r\n" * 4_000  # within SERVICE_MAX_HEADER_BYTES, and thirty times as much once it is read
 ENDLESS = {  # opening, and what follows without end
     "trailers": (CHUNKED + b"0\r\n", TINY),
     "trailers of an open path": (CHUNKED.replace(b"/predict", b"/health/live") + b"0\r\n", TINY),
@@ -261,7 +261,7 @@ def flooded(port: int, opening: bytes, drip: bytes) -> bool:
 
 
 def test_what_is_sent_before_a_key_is_known_is_bounded(project: Path, tmp_path: Path) -> None:
-    with guarded(project, tmp_path, HEADER_TIMEOUT_S="2", ACCESS_LOG="none") as (service, _):
+    with guarded(project, tmp_path, SERVICE_HEADER_TIMEOUT_S="2", SERVICE_ACCESS_LOG="none") as (service, _):
         wait_for(lambda: ask(service.port, "/health/ready")[0] == 200)
         before = service.memory
         for name, (opening, drip) in ENDLESS.items():
@@ -279,7 +279,7 @@ def test_what_is_sent_before_a_key_is_known_is_bounded(project: Path, tmp_path: 
 
 def test_answers_that_nobody_takes_hold_no_connection_without_a_key(project: Path, tmp_path: Path) -> None:
     """A few requests at a time, so that they do not queue: what waits is the refusals."""
-    settings = {"MAX_CONNECTIONS": "1", "HEADER_TIMEOUT_S": "1", "ACCESS_LOG": "none"}
+    settings = {"SERVICE_MAX_CONNECTIONS": "1", "SERVICE_HEADER_TIMEOUT_S": "1", "SERVICE_ACCESS_LOG": "none"}
     with guarded(project, tmp_path, **settings) as (service, _), socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         wait_for(lambda: ask(service.port, "/health")[0] == 200)
@@ -406,7 +406,7 @@ def test_overload_is_refused_and_what_is_accepted_stays_quick(
     project: Path, record: dict[str, Any], tmp_path: Path, rows: int
 ) -> None:
     body = json.dumps({"records": [record] * rows}).encode()
-    with Process(project, tmp_path / "log.db", MAX_IN_FLIGHT="4", ACCESS_LOG="none") as service:
+    with Process(project, tmp_path / "log.db", SERVICE_MAX_IN_FLIGHT="4", SERVICE_ACCESS_LOG="none") as service:
         alone = asyncio.run(load(service.port, body, 4, 3))
         crowd = asyncio.run(load(service.port, body, 96, 5))
     assert {status for status, _, _ in alone} == {200}
@@ -482,7 +482,7 @@ def test_a_service_that_is_ended_under_load_fails_no_request_and_loses_no_row(
     project: Path, record: dict[str, Any], tmp_path: Path
 ) -> None:
     log = tmp_path / "log.db"
-    with Process(project, log, DRAIN_SECONDS="2") as service, Balancer([service.port], record) as balancer:
+    with Process(project, log, SERVICE_DRAIN_SECONDS="2") as service, Balancer([service.port], record) as balancer:
         wait_for(lambda: len(balancer.acknowledged) > 200)
         service.process.send_signal(signal.SIGTERM)
         wait_for(lambda: not balancer.ready)
@@ -514,7 +514,7 @@ def test_what_waits_to_be_logged_is_written_before_the_end(
 
 def test_a_rolling_restart_fails_no_request(project: Path, record: dict[str, Any], tmp_path: Path) -> None:
     logs = [tmp_path / f"{number}.db" for number in range(4)]
-    settings = {"DRAIN_SECONDS": "2"}
+    settings = {"SERVICE_DRAIN_SECONDS": "2"}
     with (
         Process(project, logs[0], **settings) as first,
         Process(project, logs[1], **settings) as second,
@@ -525,7 +525,7 @@ def test_a_rolling_restart_fails_no_request(project: Path, record: dict[str, Any
             wait_for(lambda: balancer.ready == both)
             assert old.leave() == 0
             before = len(balancer.acknowledged)
-            old.variables["PREDICTION_LOG"] = str(log)
+            old.variables["SERVICE_PREDICTION_LOG"] = str(log)
             old.__enter__()
             wait_for(lambda: len(balancer.acknowledged) > before + 100)  # noqa: B023 - called at once
         wait_for(lambda: balancer.ready == both)
@@ -537,7 +537,7 @@ def test_what_waits_unread_at_the_end_is_answered(project: Path, record: dict[st
     """Requests on connections that nobody has accepted, and on idle ones: to close these first would lose them."""
     body = json.dumps(record).encode()
     request = START + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
-    with Process(project, tmp_path / "log.db", DRAIN_SECONDS="2") as service, ExitStack() as stack:
+    with Process(project, tmp_path / "log.db", SERVICE_DRAIN_SECONDS="2") as service, ExitStack() as stack:
         wait_for(lambda: ask(service.port, "/health/ready")[0] == 200)
 
         def connected() -> list[socket.socket]:
@@ -615,7 +615,7 @@ def test_replicas_behind_a_proxy_come_and_go_without_a_failed_request(
         while not ended.is_set():
             statuses[ask(port, "/predict", record)[0]] += 1
 
-    services = [Process(project, tmp_path / f"{number}.db", DRAIN_SECONDS="2") for number in range(2)]
+    services = [Process(project, tmp_path / f"{number}.db", SERVICE_DRAIN_SECONDS="2") for number in range(2)]
     with services[0], services[1], proxied(tmp_path, [one.port for one in services]) as (port, proxy):
         threads = [threading.Thread(target=send, args=(port,)) for _ in range(16)]
         for thread in threads:
@@ -636,14 +636,14 @@ def test_replicas_behind_a_proxy_come_and_go_without_a_failed_request(
 
 
 def test_a_second_signal_ends_at_once_and_ctrl_c_does_not_wait(project: Path, tmp_path: Path) -> None:
-    with Process(project, tmp_path / "log.db", DRAIN_SECONDS="600") as service:
+    with Process(project, tmp_path / "log.db", SERVICE_DRAIN_SECONDS="600") as service:
         wait_for(lambda: ask(service.port, "/health/ready")[0] == 200)
         service.process.send_signal(signal.SIGTERM)
         wait_for(lambda: ask(service.port, "/health/ready")[0] == 503)
         status, headers, _ = ask(service.port, "/health/live")
         assert (status, headers["connection"]) == (200, "close")
         assert service.leave() == 128 + signal.SIGTERM
-    with Process(project, tmp_path / "log.db", DRAIN_SECONDS="600") as service:
+    with Process(project, tmp_path / "log.db", SERVICE_DRAIN_SECONDS="600") as service:
         wait_for(lambda: ask(service.port, "/health/ready")[0] == 200)
         assert service.leave(signal.SIGINT) == 0
 
@@ -687,21 +687,25 @@ def test_no_key_is_ever_written(project: Path, record: dict[str, Any], tmp_path:
 
 @pytest.mark.parametrize(
     "variables, said",
-    [({}, "make key"), ({"API_KEYS": "planted-secret-4711"}, "entry 1"), ({"API_KEYS_FILE": "none"}, "cannot be read")],
+    [
+        ({}, "make key"),
+        ({"SERVICE_API_KEYS": "planted-secret-4711"}, "entry 1"),
+        ({"SERVICE_API_KEYS_FILE": "none"}, "cannot be read"),
+    ],
 )
 def test_a_service_without_a_proper_key_says_so_and_does_not_start(
     project: Path, variables: dict[str, str], said: str
 ) -> None:
-    done = run(project, *Process.command, ok=False, AUTHENTICATION="required", PORT="0", **variables)
+    done = run(project, *Process.command, ok=False, SERVICE_AUTHENTICATION="required", SERVICE_PORT="0", **variables)
     assert done.returncode == 1
     assert said in done.stderr and len(done.stderr.strip().splitlines()) == 1
     assert "planted-secret-4711" not in done.stdout + done.stderr
 
 
 def test_a_setting_that_makes_no_sense_is_named(project: Path) -> None:
-    done = run(project, *Process.command, ok=False, MAX_IN_FLIGHT="none", AUTHENTICATION="maybe")
+    done = run(project, *Process.command, ok=False, SERVICE_MAX_IN_FLIGHT="none", SERVICE_AUTHENTICATION="maybe")
     assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1
-    assert "max_in_flight" in done.stderr and "authentication" in done.stderr
+    assert all(f"SERVICE_{name} in the environment: " in done.stderr for name in ("MAX_IN_FLIGHT", "AUTHENTICATION"))
 
 
 def test_requests_are_traced_where_a_collector_is_named(project: Path, record: dict[str, Any], tmp_path: Path) -> None:
@@ -730,7 +734,7 @@ def test_requests_are_traced_where_a_collector_is_named(project: Path, record: d
 
 
 def test_documentation_can_be_switched_off(project: Path, tmp_path: Path) -> None:
-    with Process(project, tmp_path / "log.db", DOCS="off") as service:
+    with Process(project, tmp_path / "log.db", SERVICE_DOCS="off") as service:
         for path in ("/docs", "/openapi.json", "/static-offline-docs/swagger-ui.css"):
             assert ask(service.port, path)[0] == 404
         assert b"docs" not in ask(service.port, "/")[2]

@@ -132,7 +132,7 @@ def test_a_service_that_runs_on_does_not_grow(trained: Render, log: Path | str, 
     seconds = float(os.environ.get("SOAK_S", "600")) if form == "long" else 20
     project = trained()
     record = json.loads((project / "artifacts/bundle/bundle.json").read_text())["golden"][0]["record"]
-    with Process(project, log, ACCESS_LOG="errors", PREDICTION_LOG_POLICY=policy) as service:
+    with Process(project, log, SERVICE_ACCESS_LOG="errors", SERVICE_PREDICTION_LOG_POLICY=policy) as service:
         soak = Soak(service, record)
         asyncio.run(soak.run(seconds))
         assert service.leave() == 0

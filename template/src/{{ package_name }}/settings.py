@@ -138,13 +138,9 @@ class Environment(Section, allow_inf_nan=False):
     @model_validator(mode="after")
     def _limits_agree(self) -> Self:
         if self.max_rows > self.prediction_log_capacity:
-            raise ValueError(
-                "SERVICE_PREDICTION_LOG_CAPACITY is less than SERVICE_MAX_ROWS: such a batch could never be logged"
-            )
+            raise ValueError("SERVICE_PREDICTION_LOG_CAPACITY is less than SERVICE_MAX_ROWS: a batch must fit into it")
         if self.max_body_bytes > self.max_bodies_bytes:
-            raise ValueError(
-                "SERVICE_MAX_BODIES_BYTES is less than SERVICE_MAX_BODY_BYTES: such a body could never be taken"
-            )
+            raise ValueError("SERVICE_MAX_BODIES_BYTES is less than SERVICE_MAX_BODY_BYTES: a body must fit into it")
         return self
 
 

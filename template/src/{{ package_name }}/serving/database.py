@@ -93,15 +93,14 @@ def _second(second: int) -> str:
 
 
 def url_of(log: str) -> URL:
-    """The setting SERVICE_PREDICTION_LOG, a URL or the path of a SQLite file, as SQLAlchemy takes it. Raises UserError."""
+    """SERVICE_PREDICTION_LOG, a URL or the path of a SQLite file, as SQLAlchemy takes it. Raises UserError."""
     if "://" not in log:
         return URL.create("sqlite", database=log)
     try:
         url = make_url(log)
     except (ArgumentError, ValueError):
-        raise UserError(
-            "SERVICE_PREDICTION_LOG is no URL: give a path, or postgresql://user:password@host/database"
-        ) from None
+        hint = "give a path, or postgresql://user:password@host/database"
+        raise UserError(f"SERVICE_PREDICTION_LOG is no URL: {hint}") from None
     if url.drivername in ("postgres", "postgresql"):
         url = url.set(drivername="postgresql+psycopg")
     if url.drivername not in ("sqlite", "postgresql+psycopg"):

@@ -38,7 +38,7 @@ class Models:
     ) -> None:
         """Raises BundleError when a bundle cannot or must not be served, or the challenger takes other records."""
         if share and not challenger:
-            raise BundleError("SERVICE_CHALLENGER_SHARE is set, but there is no SERVICE_CHALLENGER_BUNDLE to answer its share")
+            raise BundleError("SERVICE_CHALLENGER_SHARE is set, but there is no SERVICE_CHALLENGER_BUNDLE for it")
         self._paths, self.share, self._executor, self._observe = (bundle, challenger), share, executor, observe
         self._allow_failed, self._reloading = allow_failed, Lock()
         self.champion, self.challenger = self._load()
