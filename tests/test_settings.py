@@ -25,7 +25,7 @@ def settings(code: Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> A
     for field in module.Environment.model_fields:
         for name in (field.upper(), f"SERVICE_{field.upper()}"):
             monkeypatch.delenv(name, raising=False)
-    module._say.cache_clear()
+    module._warn.cache_clear()
     return module
 
 
@@ -108,8 +108,10 @@ def test_a_setting_that_does_not_exist_is_named_where_it_is_surely_meant(
     monkeypatch.setenv("SERVICE_NAME", "of somebody else")
     Path(".env").write_text("DATABASE_URL=sqlite://\nMLFLOW_TRACKING_USERNAME=me\n")
     settings.Environment()
-    Path(".env").write_text("SERVICE_AUTHENTICATON=required\n")
-    with pytest.raises(settings.UserError, match=r"SERVICE_AUTHENTICATON in \.env .* is SERVICE_AUTHENTICATION meant"):
+    Path(".env").write_text("SERVICE_AUTHENTICATON=required\nSERVICE_MLFLOW_TRACKING_URI=here\n")
+    with pytest.raises(
+        settings.UserError, match=r"SERVICE_AUTHENTICATON in \.env, SERVICE_MLFLOW_TRACKING_URI in \.env"
+    ):
         settings.Environment()
 
 

@@ -3,8 +3,6 @@
 import logging
 import os
 import re
-from collections.abc import Mapping
-from difflib import get_close_matches
 from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
@@ -18,6 +16,8 @@ from .artifacts import SUMS
 from .engineroom.contract import Section, UserError, mistakes_of
 from .modality import FeatureParams
 from .task import CLASS_WEIGHTS
+
+log = logging.getLogger(__name__)
 
 PARAMS = Path("params.yaml")
 DOTENV, PROJECT, SHELL = ".env", "project.env", "the environment"
@@ -130,10 +130,8 @@ class Environment(Section, allow_inf_nan=False):
         try:
             super().__init__(**{field: line.value for field, line in lines.items()}, **given)
         except ValidationError as error:
-            found = "; ".join(mistakes_of(error))
-            for field, line in lines.items():
-                found = re.sub(rf"\b{field}: ", f"{line}: ", found)
-            raise UserError(f"settings: {found}") from None
+            told = re.sub(r"\b\w+(?=: )", lambda name: str(lines.get(name[0], name[0])), "; ".join(mistakes_of(error)))
+            raise UserError(f"settings: {told}") from None
 
     @model_validator(mode="after")
     def _limits_agree(self) -> Self:
@@ -145,12 +143,10 @@ class Environment(Section, allow_inf_nan=False):
 
 
 # Without a prefix, as before 0.7: read until 1.0. A new setting never had such a name, so do not add it here.
-OLD = """
-HOST PORT BUNDLE CHALLENGER_BUNDLE CHALLENGER_SHARE MAX_BODY_BYTES MAX_BODIES_BYTES MAX_ROWS MAX_IN_FLIGHT
+OLD = """HOST PORT BUNDLE CHALLENGER_BUNDLE CHALLENGER_SHARE MAX_BODY_BYTES MAX_BODIES_BYTES MAX_ROWS MAX_IN_FLIGHT
 MAX_CONNECTIONS MAX_HEADER_BYTES HEADER_TIMEOUT_S REQUEST_TIMEOUT_S DRAIN_SECONDS PREDICTION_LOG PREDICTION_LOG_POLICY
 PREDICTION_LOG_CAPACITY PREDICTION_LOG_RETENTION_DAYS LOG_RAW PII_KEY AUTHENTICATION API_KEYS API_KEYS_FILE ADMIN_KEYS
-ADMIN_KEYS_FILE API_KEY DOCS ACCESS_LOG
-"""
+ADMIN_KEYS_FILE API_KEY DOCS ACCESS_LOG"""
 
 
 class _Line(NamedTuple):
@@ -176,23 +172,20 @@ def _in_force() -> dict[str, _Line]:
     """
     new = {PREFIX + field.upper(): field for field in Environment.model_fields}
     new["MLFLOW_TRACKING_URI"] = new.pop(f"{PREFIX}MLFLOW_TRACKING_URI")
-    lines = _lines(PROJECT, dotenv_values(PROJECT)) + _lines(DOTENV, dotenv_values(DOTENV)) + _lines(SHELL, os.environ)
-    for line in lines:
-        if line.name.startswith(PREFIX) and line.name not in new and line.place != SHELL:
-            close = get_close_matches(line.name, new, 1) or ["one that docs/service.md lists"]
-            raise UserError(f"settings: {line} is no setting: is {close[0]} meant?")
+    places: dict[str, Any] = {PROJECT: dotenv_values(PROJECT), DOTENV: dotenv_values(DOTENV), SHELL: os.environ}
+    lines = [_Line(place, name.upper(), value) for place in places for name, value in places[place].items() if value]
+    unknown = [line for line in lines if line.place != SHELL and line.name.startswith(PREFIX) and line.name not in new]
+    if unknown:
+        raise UserError(f"settings: {', '.join(map(str, unknown))}: no such setting, docs/service.md lists them")
     fields = {name: name.lower() for name in OLD.split()} | new
-    lines = [line for line in lines if line.name in fields]
-    lines.sort(key=lambda line: (line.place != PROJECT, line.name in new))
-    decide = {fields[line.name]: line for line in lines if line.name in new or line.place != SHELL or _is_ours(line)}
-    for line in lines:
+    known = sorted(
+        (one for one in lines if one.name in fields), key=lambda one: (one.place != PROJECT, one.name in new)
+    )
+    decide = {fields[line.name]: line for line in known if line.name in new or line.place != SHELL or _is_ours(line)}
+    for line in known:
         if line.name not in new:
             _warn(line, decide.get(fields[line.name]))
     return decide
-
-
-def _lines(place: str, variables: Mapping[str, str | None]) -> list[_Line]:
-    return [_Line(place, name.upper(), value) for name, value in variables.items() if value]
 
 
 def _is_ours(line: _Line) -> bool:
@@ -208,18 +201,13 @@ def _is_ours(line: _Line) -> bool:
     return line.name != "BUNDLE" or Path(line.value, SUMS).is_file()
 
 
-def _warn(line: _Line, decides: _Line | None) -> None:
-    name = PREFIX + line.name
-    if decides is line or line.place != SHELL:
-        _say(f"settings: {line} is an old name, which 1.0 will not read: rename it to {name}")
-    elif decides is None or decides.value != line.value:
-        _say(f"settings: {line} is not read, {decides or name} is")
-
-
 @cache
-def _say(warning: str) -> None:
-    """Once a process, which reads its settings several times."""
-    logging.getLogger(__name__).warning(warning)
+def _warn(line: _Line, decides: _Line | None) -> None:
+    """Of an old name; once a process, which reads its settings several times."""
+    if decides is line or line.place != SHELL:
+        log.warning("settings: %s is an old name, which 1.0 will not read: rename it to %s%s", line, PREFIX, line.name)
+    elif decides is None or decides.value != line.value:
+        log.warning("settings: %s is not read, %s is", line, decides or PREFIX + line.name)
 
 
 def expand(text: str) -> str:

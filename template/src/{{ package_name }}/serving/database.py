@@ -99,8 +99,7 @@ def url_of(log: str) -> URL:
     try:
         url = make_url(log)
     except (ArgumentError, ValueError):
-        hint = "give a path, or postgresql://user:password@host/database"
-        raise UserError(f"SERVICE_PREDICTION_LOG is no URL: {hint}") from None
+        raise UserError("SERVICE_PREDICTION_LOG is neither a path nor postgresql://user:password@host/db") from None
     if url.drivername in ("postgres", "postgresql"):
         url = url.set(drivername="postgresql+psycopg")
     if url.drivername not in ("sqlite", "postgresql+psycopg"):
