@@ -7,25 +7,22 @@ then compared with the commit, and deleted.
 """
 
 import re
-import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from .repository import ANSWERS, answer, git, line_of, require_clean_project
+from .repository import answer, git, line_of, require_clean_project
+from .template import copier_command, lines_of_file, render_again, require_template, run
 
 REFUSED = 4  # Copier's status for a template that wants to run code and may not
-TIMEOUT_S = 60
-SHORT = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/", "git+": ""}  # Copier's short addresses
 Changes = Mapping[str, Sequence[str]]
 
 
 def main() -> None:
     require_clean_project()
-    copier = _copier()
-    _require_template()
+    copier = copier_command()
+    require_template()
     with tempfile.TemporaryDirectory(prefix="update-check-") as folder:
         copy = _updated_copy(copier, Path(folder))
         changes = _changes(copy)
@@ -33,46 +30,12 @@ def main() -> None:
         print(_verdict(answer("_commit"), answer("_commit", copy), changes))
 
 
-def _copier() -> list[str]:
-    """The command that runs Copier: the installed one, or uv's own way to one."""
-    for command in (["copier"], ["uvx", "copier"]):
-        if shutil.which(command[0]):
-            done = _run([*command, "--version"])
-            if not done.returncode:
-                return command
-            sys.exit(f"{' '.join(command)} cannot be run ({line_of(done.stderr)}): pipx install copier, then again")
-    sys.exit("neither copier nor uvx is on the PATH: pipx install copier (or make setup, which brings uvx), then again")
-
-
-def _require_template() -> None:
-    """End with a sentence where git cannot read the template."""
-    source = answer("_src_path")
-    try:
-        done = _run(["git", "ls-remote", "--quiet", _address(source), "HEAD"], timeout=TIMEOUT_S)
-        reason = line_of(done.stderr, 0) if done.returncode else ""
-    except subprocess.TimeoutExpired:
-        reason = f"no answer within {TIMEOUT_S} s"
-    if reason:
-        sys.exit(
-            f"the template at {source} cannot be read ({reason}): try again when the network is there; "
-            f"if the template has moved, write its new place as _src_path into {ANSWERS} and commit that"
-        )
-
-
-def _address(source: str) -> str:
-    """Where git finds what Copier calls `source`; absolute, as git takes a path from the repository's root."""
-    if (path := Path(source).expanduser()).exists():
-        return str(path.resolve())
-    start = next((start for start in SHORT if source.startswith(start)), "")
-    return SHORT.get(start, "") + source.removeprefix(start)
-
-
 def _updated_copy(copier: Sequence[str], folder: Path) -> Path:
     """This project's last commit, updated, in a folder of its own."""
     git("clone", "--quiet", git("rev-parse", "--show-toplevel").strip(), str(folder / "new"))
     copy = folder / "new" / git("rev-parse", "--show-prefix").strip()
     # From here and not from there, so that a template at a relative path is found.
-    done = _run([*copier, "update", "--defaults", *sys.argv[1:], str(copy)])
+    done = run([*copier, "update", "--defaults", *sys.argv[1:], str(copy)])
     if done.returncode == REFUSED:
         sys.exit(
             "this update runs migrations of the template, which move your edits along with renamed files, and Copier "
@@ -109,23 +72,11 @@ def _lost(copier: Sequence[str], copy: Path, changes: Changes, old: Path) -> lis
     moved = [tuple(path.split(" -> ")) for path in changes["R"]]
     if not (changes["D"] or moved):
         return []
-    _render_again(copier, old)
-    lost = [path for path in changes["D"] if _lines(Path(path)) != _lines(old / path)]
-    return lost + [path for path, place in moved if not _kept(*map(_lines, (old / path, Path(path), copy / place)))]
-
-
-def _render_again(copier: Sequence[str], folder: Path) -> None:
-    """What the template made of this project's answers when it was last copied or updated."""
-    folder.mkdir()
-    shutil.copy2(ANSWERS, folder)
-    ref = ["--vcs-ref", answer("_commit")]
-    done = _run([*copier, "recopy", "--defaults", "--overwrite", "--skip-tasks", "--quiet", *ref, str(folder)])
-    if done.returncode:
-        sys.exit(f"the template as it was at {ref[1]} cannot be rendered again: {line_of(done.stderr)}")
-
-
-def _lines(file: Path) -> frozenset[bytes]:
-    return frozenset(file.read_bytes().splitlines()) if file.is_file() else frozenset()
+    render_again(copier, old)
+    lost = [path for path in changes["D"] if lines_of_file(Path(path)) != lines_of_file(old / path)]
+    return lost + [
+        path for path, place in moved if not _kept(*map(lines_of_file, (old / path, Path(path), copy / place)))
+    ]
 
 
 def _kept(old: frozenset[bytes], ours: frozenset[bytes], new: frozenset[bytes]) -> bool:
@@ -149,10 +100,6 @@ def _verdict(before: str, after: str, changes: Changes) -> str:
 def _list(title: str, paths: Iterable[str]) -> None:
     if paths := sorted(paths):
         print(f"{title} ({len(paths)})", *paths, sep="\n  ")
-
-
-def _run(command: Sequence[str], timeout: float | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout)
 
 
 if __name__ == "__main__":
