@@ -47,7 +47,7 @@ class Answered(list):
 
     @staticmethod
     def rows(answered: Sequence["Answered"]) -> list[list[Any]]:
-        from logging_model.serving.database import Row  # there is no such package before a test has rendered it
+        from logging_model.engineroom.serving.log import Row  # there is no such package before a test has rendered it
 
         return [[Row(**row) for row in one] for one in answered]
 
@@ -72,7 +72,7 @@ def code(source: Path) -> SimpleNamespace:
     sys.path.insert(0, str(source))
     try:
         from logging_model.engineroom.contract import UserError
-        from logging_model.serving import database, prediction_log
+        from logging_model.engineroom.serving.log import database, prediction_log
     finally:
         sys.path.remove(str(source))
     return SimpleNamespace(database=database, log=prediction_log, UserError=UserError)
@@ -166,7 +166,7 @@ def test_a_file_of_release_0_2_keeps_its_rows(
 
 def test_processes_that_start_at_once_migrate_once(url: str, source: Path) -> None:
     script = (
-        "import sys; from logging_model.serving.prediction_log import PredictionLog; print('ready', flush=True);"
+        "import sys; from logging_model.engineroom.serving.log import PredictionLog; print('ready', flush=True);"
         "sys.stdin.readline(); PredictionLog(sys.argv[1], policy='block').close()"
     )
     starts = [
@@ -602,8 +602,7 @@ def test_closing_takes_bounded_time(code: SimpleNamespace, server: PostgreSQL, m
 
 FULL_DISK = """
 import resource, sys, time, uuid
-from logging_model.serving import prediction_log
-from logging_model.serving.database import Row, moment
+from logging_model.engineroom.serving.log import PredictionLog, Row, moment
 
 class Answered(list):
     size = 0
@@ -624,7 +623,7 @@ def until(condition):
         time.sleep(0.05)
 
 file, policy = sys.argv[1:]
-log = prediction_log.PredictionLog(file, policy=policy)
+log = PredictionLog(file, policy=policy)
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
 if policy == "block":
     durable = 0

@@ -17,7 +17,7 @@ RESIDUE = re.compile(
 )
 TEMPLATING = re.compile(r"\{\{-?\s*[a-z_].*?\}\}")
 OWN_TEMPLATES = (".j2",)
-MAX_CODE_LINES = 8_060
+MAX_CODE_LINES = 7_500
 MAX_UPDATING_LINES = 250  # what serves the project's next update, and none of its answers
 
 
@@ -77,8 +77,8 @@ def test_a_person_can_read_all_of_it(rendered: Path) -> None:
     lines = {path: _code_lines(text) for path, text in texts(rendered / "src") if path.suffix == ".py"}
     updating = sum(count for path, count in lines.items() if path.parent.name == "updating")
     machinery = sum(count for path, count in lines.items() if "engineroom" in path.parts)
-    own = sum(lines.values()) - updating - machinery
-    print(f"{own:,} lines of the project's own, {machinery:,} of the machinery, {updating:,} for updates")
+    own = sum(lines.values()) - machinery
+    print(f"{own:,} lines of the project's own, {machinery:,} of the machinery")
     assert own <= MAX_CODE_LINES
     assert updating <= MAX_UPDATING_LINES
 

@@ -31,21 +31,26 @@ def too_deep(text: str) -> Iterator[str]:
         if not isinstance(node, ast.ImportFrom):
             continue
         inside = re.search(r"(?:^|\.)engineroom(?:\.(.+))?$", node.module or "")
-        if inside and not inside[1]:
-            rooms |= {alias.asname or alias.name: alias.name for alias in node.names}
-        elif inside and (not _room(inside[1]) or set(names) - set(_public(inside[1]))):
+        if inside and not _room(inside[1] or "") and all(_room(_below(inside[1], name)) for name in names):
+            rooms |= {alias.asname or alias.name: _below(inside[1], alias.name) for alias in node.names}
+        elif inside and (not _room(inside[1] or "") or set(names) - set(_public(inside[1]))):
             yield ast.unparse(node)
         elif "engineroom" in names:
             yield f"{ast.unparse(node)}: import a room, or names from it"
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in rooms:
-            room = rooms[node.value.id]
-            if not _room(room) or node.attr not in _public(room):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            room = rooms.get(node.value.id)
+            if room and node.attr not in _public(room):
                 yield ast.unparse(node)
 
 
 def _room(name: str) -> bool:
-    return (ENGINEROOM / name / "__init__.py").is_file() and "." not in name
+    face = ENGINEROOM / name.replace(".", "/") / "__init__.py"
+    return face.is_file() and "__all__" in face.read_text(encoding="utf-8")
+
+
+def _below(folder: str | None, name: str) -> str:
+    return f"{folder}.{name}" if folder else name
 
 
 def _public(room: str) -> list[str]:
@@ -66,6 +71,9 @@ def test_a_project_uses_the_public_names_of_rooms(path: Path) -> None:
         "import {{ package_name }}.engineroom.contract.schema",
         "from .engineroom.lazy import lazily",
         "from . import engineroom",
+        "from .engineroom import lazy",
+        "from ..engineroom.serving.log import database",
+        "from ..engineroom import serving",
         "from .engineroom import contract as contracts\ncontracts.schema.Contract",
     ],
 )

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from release import ENGINEROOM, RELEASE, contents, files
 
-ROOMS = sorted(path.parent.name for path in ENGINEROOM.glob("*/__init__.py"))
+FACES = [path for path in ENGINEROOM.rglob("*/__init__.py") if "__all__" in path.read_text(encoding="utf-8")]
+ROOMS = sorted(".".join(path.relative_to(ENGINEROOM).parent.parts) for path in FACES)
 TEMPLATING = re.compile(r"\{\{|\{%|\{#")
 
 
@@ -25,8 +26,9 @@ def imports_astray(folder: Path) -> Iterator[str]:
         depth = len(path.relative_to(folder).parts)
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.level:
-                deep = node.level == depth > 1 and "." in (node.module or "")  # into another room
-                astray = node.level > depth or deep
+                other = node.module if node.level == depth > 1 else None
+                deep = other and "." in other and other not in ROOMS
+                astray = node.level > depth or bool(deep)
             elif isinstance(node, ast.ImportFrom):
                 astray = (node.module or "").split(".")[0] not in libraries
             else:
@@ -80,7 +82,8 @@ def test_a_template_is_found(name: str, text: str, planted: Path) -> None:
 def test_a_room_shows_the_names_that_it_lists_each_with_a_docstring(room: str) -> None:
     """`__all__`, what type checkers import and what `lazily` finds are three lists of the same names."""
     face = import_module(f"engineroom.{room}")
-    tree = ast.parse((ENGINEROOM / room / "__init__.py").read_text(encoding="utf-8"))
+    folder = ENGINEROOM / room.replace(".", "/")
+    tree = ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))
     homes = {
         alias.name: node.module
         for node in ast.walk(tree)
@@ -91,7 +94,7 @@ def test_a_room_shows_the_names_that_it_lists_each_with_a_docstring(room: str) -
     for name, home in homes.items():
         found = getattr(face, name)
         assert found is getattr(import_module(f"engineroom.{room}.{home}"), name)
-        assert name != home and not (ENGINEROOM / room / f"{name}.py").exists(), f"{room}.{name} is two things"
+        assert name != home and not (folder / f"{name}.py").exists(), f"{room}.{name} is two things"
         assert found.__doc__ or not (isclass(found) or isfunction(found)), f"{room}.{name} says nothing of itself"
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ..engineroom.contract import Contract, UserError
+from ..engineroom.serving import log as prediction_log
 from ..records import Parser, Value, ineligible, parsers
-from ..serving import prediction_log
 from ..source import read_chunks, sniff_for
 
 

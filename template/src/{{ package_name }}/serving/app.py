@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi_offline import FastAPIOffline
 
+from ..engineroom.serving.log import PredictionLog
 from ..engineroom.showing import as_markdown
 from ..settings import Environment
 from .admin import add_reload
@@ -23,7 +24,6 @@ from .lifecycle import Lifecycle
 from .metrics import Metrics
 from .models import Models
 from .openapi import answer_model, answers_model, batch_body, record_body
-from .prediction_log import PredictionLog
 from .predictor import Answer, Predictor
 from .problems import install, responses
 from .routes import JsonResponse, add_post, answer_many, as_columns, in_thread, request_id, served_by

@@ -8,8 +8,8 @@ from fastapi import FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from ..engineroom.contract import Contract
+from ..engineroom.serving.log import LogUnavailable, PredictionLog
 from .body import JSON, json_of, media_type, read
-from .prediction_log import LogUnavailable, PredictionLog
 from .problems import RETRY, TITLES, Problem, misread, responses
 
 MAX_LABELS = 1_000

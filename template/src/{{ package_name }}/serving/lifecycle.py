@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from .prediction_log import PredictionLog
+from ..engineroom.serving.log import PredictionLog
 from .problems import RETRY, Problem
 
 

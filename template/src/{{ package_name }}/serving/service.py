@@ -17,14 +17,13 @@ from typing import Any, TypeVar
 import numpy as np
 from pydantic_core import to_json
 
+from ..engineroom.serving.log import LogUnavailable, PredictionLog, Row, moment
 from ..modality import Columns
 from ..reader import Finding, refused
 from ..records import Value, pseudonym, to_raw
 from .body import JSON, Place, Table, fields_of
-from .database import Row, moment
 from .metrics import Metrics
 from .models import Choice, Models, Role
-from .prediction_log import LogUnavailable, PredictionLog
 from .predictor import Answer, Predictor, Record, prediction_ids
 from .problems import RETRY, SHOWN, TITLES, FieldError, Problem, pointer_to, shortened, unfit
 

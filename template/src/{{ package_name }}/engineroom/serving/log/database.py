@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from ..engineroom.contract import UserError
+from ...contract import UserError
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ version = sa.Table("predictions_version", sa.MetaData(), sa.Column("version_num"
 INSERT_POSTGRESQL = (
     "INSERT INTO predictions SELECT * FROM json_populate_recordset(NULL::predictions, %s::json) ON CONFLICT DO NOTHING"
 )
-INSERT_SQLITE = f"INSERT INTO predictions ({', '.join(Row._fields)}) VALUES {{}} ON CONFLICT DO NOTHING"
+INSERT_SQLITE = "INSERT INTO predictions (" + ", ".join(Row._fields) + ") VALUES {} ON CONFLICT DO NOTHING"
 TOGETHER = 512  # rows a statement in SQLite: for each statement, another thread may take Python's lock away
 
 

@@ -21,7 +21,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError, StatementError
 
-from ..engineroom.contract import UserError
+from ...contract import UserError
 from . import database
 from .database import Row
 
