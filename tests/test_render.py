@@ -17,7 +17,7 @@ RESIDUE = re.compile(
 )
 TEMPLATING = re.compile(r"\{\{-?\s*[a-z_].*?\}\}")
 OWN_TEMPLATES = (".j2",)
-MAX_CODE_LINES = 7_500
+MAX_CODE_LINES = 7_510
 MAX_UPDATING_LINES = 271  # what serves the project's next update, and none of its answers
 
 
