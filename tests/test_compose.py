@@ -72,10 +72,7 @@ def composed(built: Docker, trained: Render) -> Iterator[Composed]:
 @pytest.mark.parametrize(
     ("missing", "told"),
     [
-        (
-            "SERVICE_API_KEYS",
-            "API_KEYS is missing a value: SERVICE_API_KEYS is empty, and make key prints an entry for it",
-        ),
+        ("SERVICE_API_KEYS", "SERVICE_API_KEYS is missing a value: is empty, and make key prints an entry for it"),
         ("POSTGRES_PASSWORD", "POSTGRES_PASSWORD is missing a value: is empty, and the top of this file says how"),
     ],
 )
