@@ -104,11 +104,7 @@ def template(shared: Path) -> Path:
     clone = shared / "template"
     with once(clone) as missing:
         if missing:
-            git(ROOT, "clone", "--quiet", "--no-hardlinks", str(ROOT), str(clone))
-            overlay(ROOT, clone)
-            git(clone, "add", "--all")
-            git(clone, "commit", "--quiet", "--allow-empty", "--message", "work tree")
-            git(clone, "tag", WORK_TREE_TAG)
+            clone_work_tree(clone)
     return clone
 
 
@@ -270,6 +266,29 @@ def git(folder: Path, *arguments: str) -> str:
     if done.returncode != 0:
         raise RuntimeError(f"git {' '.join(arguments)} in {folder}: {done.stderr}")
     return done.stdout
+
+
+def commit(folder: Path, message: str = "Commit") -> None:
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--allow-empty", "--message", message)
+
+
+def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
+    """Bytes and mode of each file of a project, by its path; neither git's nor what Python leaves beside code."""
+    files = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
+    return {
+        name: (path.read_bytes(), path.stat().st_mode)
+        for name, path in files.items()
+        if not name.startswith(".git/") and "__pycache__" not in path.parts
+    }
+
+
+def clone_work_tree(clone: Path, tag: str = WORK_TREE_TAG) -> None:
+    """The template with what the work tree changed as its last commit, tagged newer than any release."""
+    git(ROOT, "clone", "--quiet", "--no-hardlinks", str(ROOT), str(clone))
+    overlay(ROOT, clone)
+    commit(clone, "work tree")
+    git(clone, "tag", tag)
 
 
 def overlay(source: Path, clone: Path) -> None:

@@ -7,7 +7,20 @@ from pathlib import Path
 import copier
 import pytest
 import yaml
-from conftest import MODALITIES, PLATFORMS, ROOT, TASKS, VARIANTS, WORK_TREE_TAG, git, make, once, overlay, variant_name
+from conftest import (
+    MODALITIES,
+    PLATFORMS,
+    ROOT,
+    TASKS,
+    VARIANTS,
+    clone_work_tree,
+    commit,
+    contents,
+    git,
+    make,
+    once,
+    variant_name,
+)
 from migration import follow_moves
 from packaging.version import Version
 
@@ -50,12 +63,9 @@ def history(shared: Path) -> Path:
     clone = shared / "history"
     with once(clone) as missing:
         if missing:
-            git(ROOT, "clone", "--quiet", "--no-hardlinks", str(ROOT), str(clone))
+            clone_work_tree(clone)
             for version, released in RELEASES.items():
                 git(clone, "tag", f"v{version}", released)
-            overlay(ROOT, clone)
-            commit(clone, "work tree")
-            git(clone, "tag", WORK_TREE_TAG)
     return clone
 
 
@@ -120,13 +130,7 @@ def planted(project: Path) -> dict[str, str]:
 
 def content(project: Path) -> dict[str, tuple[bytes, int]]:
     """Bytes and mode of each file that an update is answerable for."""
-    files = {str(path.relative_to(project)): path for path in project.rglob("*") if path.is_file()}
-    left_out = (ANSWERS, *SKIPPED)
-    return {
-        name: (path.read_bytes(), path.stat().st_mode)
-        for name, path in files.items()
-        if name not in left_out and not name.startswith(".git/")
-    }
+    return {name: found for name, found in contents(project).items() if name not in (ANSWERS, *SKIPPED)}
 
 
 def started(history: Path, folder: Path, version: str, variant: dict[str, str]) -> Path:
@@ -138,11 +142,6 @@ def started(history: Path, folder: Path, version: str, variant: dict[str, str]) 
 
 def update(project: Path) -> None:
     copier.run_update(project, defaults=True, overwrite=True, quiet=True, unsafe=True)
-
-
-def commit(folder: Path, message: str) -> None:
-    git(folder, "add", "--all", "--force")
-    git(folder, "commit", "--quiet", "--allow-empty", "--message", message)
 
 
 @pytest.mark.slow

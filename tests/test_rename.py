@@ -8,7 +8,7 @@ from pathlib import Path
 import copier
 import pytest
 import yaml
-from conftest import PAIRS, ROOT, Render, git, make, run, variant_name
+from conftest import PAIRS, ROOT, Render, commit, contents, git, make, run, variant_name
 
 OF_THEIR_OWN = ("dvc_remote", "ingress_host", "k8s_namespace")  # answers whose defaults contain the package's name
 LONG = "what_customers_of_the_northern_branches_will_order_next"
@@ -21,15 +21,8 @@ def _repository(source: Path, folder: Path) -> Path:
 
 
 def _committed(folder: Path) -> Path:
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--allow-empty", "--message", "Commit")
+    commit(folder)
     return folder
-
-
-def _contents(folder: Path) -> dict[str, tuple[bytes, int]]:
-    files = (path for path in folder.rglob("*") if path.is_file() and ".git" not in path.relative_to(folder).parts)
-    kept = (path for path in files if "__pycache__" not in path.parts)
-    return {str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mode) for path in kept}
 
 
 def _rename(folder: Path, name: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
@@ -45,8 +38,8 @@ def test_a_renamed_project_is_what_the_template_makes_of_the_new_name(
     answers = yaml.safe_load((made / ".copier-answers.yml").read_text())
     renamed = _repository(made, tmp_path / "project")
     _rename(renamed, new)
-    expected = _contents(render(**variant, package_name=new, **{name: answers[name] for name in OF_THEIR_OWN}))
-    found = _contents(renamed)
+    expected = contents(render(**variant, package_name=new, **{name: answers[name] for name in OF_THEIR_OWN}))
+    found = contents(renamed)
     assert found.keys() == expected.keys()
     assert [name for name in expected if found[name] != expected[name]] == []
 

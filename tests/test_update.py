@@ -8,16 +8,14 @@ from pathlib import Path
 
 import copier
 import pytest
-from conftest import ROOT, git, overlay, run
+from conftest import ROOT, clone_work_tree, git, overlay, run
 
 
 @pytest.fixture
 def history(tmp_path: Path) -> Path:
     """The template with two releases: the last commit's, and the work tree with an improvement in a shared file."""
     clone = tmp_path / "template"
-    git(ROOT, "clone", "--quiet", "--no-hardlinks", str(ROOT), str(clone))
-    overlay(ROOT, clone)
-    commit(clone, "before", "v9998.0.0")
+    clone_work_tree(clone, "v9998.0.0")
     source = clone / "template/src/{{ package_name }}/artifacts.py"
     source.write_text(source.read_text() + "\n\nIMPROVEMENT = True\n")
     commit(clone, "after", "v9999.0.0")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import copier
 import pytest
-from conftest import UNTOUCHED, git, make
-from test_releases import commit, content, planted
+from conftest import UNTOUCHED, commit, git, make
+from test_releases import content, planted
 
 OTHER = (
     {"framework": "torch"},
@@ -50,3 +50,12 @@ def test_no_edit_is_lost(template: Path, started: Path, tmp_path: Path, answers:
     assert all(name in said for name in aside)
     everything = b"\n".join(text for text, _ in now.values()).decode()
     assert not [name for name, word in words.items() if word not in everything]
+
+
+def test_an_edit_is_kept_though_its_line_stands_elsewhere_too(started: Path) -> None:
+    for name in ("README.md", "src/customer_model/estimators.py"):
+        file = started / name
+        file.write_text(f"{file.read_text()}# ours\n")
+    commit(started, "Edits")
+    assert "estimators.py is no more" in update(started, {"framework": "torch"})
+    assert (started / "kept-from-update/src/customer_model/estimators.py").read_text().endswith("# ours\n")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import copier
 import pytest
-from conftest import VENV, git, make, run
+from conftest import VENV, commit, git, make, run
 
 BEFORE, AFTER, MIGRATING = "v9998.0.0", "v9999.0.0", "v10000.0.0"
 MIGRATION = (
@@ -49,18 +49,13 @@ def made(releases: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "project"
     copier.run_copy(str(template), folder, defaults=True, quiet=True, vcs_ref=BEFORE)
     git(folder, "init", "--quiet")
-    _commit(folder, "Start")
+    commit(folder, "Start")
     return folder
 
 
 def _release(clone: Path, tag: str) -> None:
-    _commit(clone, tag)
+    commit(clone, tag)
     git(clone, "tag", tag)
-
-
-def _commit(folder: Path, message: str) -> None:
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--message", message)
 
 
 def _append(folder: Path, name: str, line: str = "# ours\n") -> None:
@@ -98,7 +93,7 @@ def _refused(folder: Path, *arguments: str, **variables: str) -> str:
 def test_what_an_update_would_do_is_listed(made: Path) -> None:
     for name in ("docs/service.md", "Makefile", GONE, MOVED):
         _append(made, name)
-    _commit(made, "Edit")
+    commit(made, "Edit")
     listed = _check(made).stdout
     assert "the file will contain both (1)\n  docs/service.md\n" in listed
     assert f"so keep a copy (2)\n  {GONE}\n  {MOVED}\n" in listed
@@ -115,7 +110,7 @@ def test_without_edits_there_is_no_conflict_and_nothing_is_lost(made: Path) -> N
     assert "contain both" not in listed and "keep a copy" not in listed
     assert f"moved (1)\n  {MOVED} -> docs/agreement.md\n" in listed and f"gone (1)\n  {GONE}\n" in listed
     copier.run_update(made, defaults=True, overwrite=True, quiet=True)
-    _commit(made, "Update")
+    commit(made, "Update")
     assert _check(made).stdout.startswith("Nothing would change: v9999.0.0 is")
 
 
@@ -133,7 +128,7 @@ def test_a_project_in_a_folder_of_a_repository_and_a_template_beside_it(made: Pa
     answers.write_text(answers.read_text().replace(str(made.parent / "template"), "../template"))
     (made.parent / ".gitignore").write_text("template\ntemporary\n")
     git(made.parent, "init", "--quiet")
-    _commit(made.parent, "Start")
+    commit(made.parent, "Start")
     assert "  docs/service.md\n" in _check(made).stdout
 
 
@@ -155,7 +150,7 @@ def test_no_repository_no_answers(made: Path) -> None:
 def test_a_template_that_cannot_be_read(made: Path, place: str) -> None:
     answers = made / ".copier-answers.yml"
     answers.write_text(answers.read_text().replace(str(made.parent / "template"), place))
-    _commit(made, "Move")
+    commit(made, "Move")
     sentence = _refused(made)
     assert sentence.startswith(f"the template at {place} cannot be read (") and "_src_path" in sentence
 

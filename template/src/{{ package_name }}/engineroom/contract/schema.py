@@ -1,6 +1,6 @@
 """The contract as a whole: what its parts promise together, and what can be asked of it.
 
-Whoever needs to know a column asks here. This room knows nothing about data frames, models or HTTP.
+It answers what the rest asks about columns, and knows nothing about data frames, models or HTTP.
 """
 
 import hashlib

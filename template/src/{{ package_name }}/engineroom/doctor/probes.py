@@ -8,27 +8,20 @@ import os
 import sys
 from pathlib import Path
 
-from sqlalchemy import create_engine, make_url
+from ..serving.log import connect, url_of
 
 CONNECT_S = 5
 
 
 def prediction_log() -> str:
     """A path, or the URL of a PostgreSQL."""
-    log = os.environ["DOCTOR"]
-    if "://" not in log:
-        log = f"sqlite:///{Path(log).absolute()}"
-    url = make_url(log)
-    if url.get_backend_name() == "sqlite":
-        return _try(str(url)) if Path(url.database or "").exists() else "not there yet: the service makes it"
-    return _try(url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False), CONNECT_S)
-
-
-def _try(url: str, patience: int | None = None) -> str:
-    """Open a database and read from it; a file is read only where a table is asked for."""
-    question = "SELECT 1" if patience else "SELECT count(*) FROM sqlite_master"
-    with create_engine(url, connect_args={"connect_timeout": patience} if patience else {}).connect() as connection:
-        connection.exec_driver_sql(question)
+    url = url_of(os.environ["DOCTOR"])
+    sqlite = url.get_backend_name() == "sqlite"
+    if sqlite and not Path(url.database or "").exists():
+        return "not there yet: the service makes it"
+    with connect(url, exists=True).connect() as connection:
+        # SQLite reads its file only where a table is asked for.
+        connection.exec_driver_sql("SELECT count(*) FROM sqlite_master" if sqlite else "SELECT 1")
     return "answers"
 
 

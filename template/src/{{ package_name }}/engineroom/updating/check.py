@@ -9,14 +9,14 @@ then compared with the commit, and deleted.
 import re
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from .edits import Changes, changes, lost
 from .repository import answer, git, line_of, require_clean_project
-from .template import copier_command, lines_of_file, render_again, require_template, run
+from .template import copier_command, render_again, require_template, run
 
 REFUSED = 4  # Copier's status for a template that wants to run code and may not
-Changes = Mapping[str, Sequence[str]]
 
 
 def main() -> None:
@@ -25,9 +25,11 @@ def main() -> None:
     require_template()
     with tempfile.TemporaryDirectory(prefix="update-check-") as folder:
         copy = _updated_copy(copier, Path(folder))
-        changes = _changes(copy)
-        _print(changes, _conflicts(copy, changes), _lost(copier, copy, changes, Path(folder) / "old"))
-        print(_verdict(answer("_commit"), answer("_commit", copy), changes))
+        found, old = changes(copy), Path(folder) / "old"
+        if found["D"] or found["R"]:
+            render_again(copier, old)
+        _print(found, _conflicts(copy, found), lost(found, copy, old))
+        print(_verdict(answer("_commit"), answer("_commit", copy), found))
 
 
 def _updated_copy(copier: Sequence[str], folder: Path) -> Path:
@@ -47,19 +49,9 @@ def _updated_copy(copier: Sequence[str], folder: Path) -> Path:
     return copy
 
 
-def _changes(copy: Path) -> Changes:
-    """Paths by what git says of them: M modified, A new, D gone, R moved (as `old -> new`)."""
-    git("add", "--all", ".", folder=copy)
-    found: dict[str, list[str]] = {letter: [] for letter in "MADR"}
-    for line in git("diff", "--cached", "--name-status", "--find-renames", "--relative", folder=copy).splitlines():
-        letters, *paths = line.split("\t")
-        found.setdefault(letters[0], []).append(" -> ".join(paths))
-    return found
-
-
-def _conflicts(copy: Path, changes: Changes) -> list[str]:
+def _conflicts(copy: Path, found: Changes) -> list[str]:
     """Files with both sides in them, and files beside which Copier left what it could not apply."""
-    written = [path.split(" -> ")[-1] for letter in "MAR" for path in changes[letter]]
+    written = [path.split(" -> ")[-1] for letter in "MAR" for path in found[letter]]
     return [path for path in written if path.endswith(".rej") or _has_marker(copy / path)]
 
 
@@ -67,32 +59,15 @@ def _has_marker(file: Path) -> bool:
     return file.is_file() and re.search(rb"^<{7} ", file.read_bytes(), re.MULTILINE) is not None
 
 
-def _lost(copier: Sequence[str], copy: Path, changes: Changes, old: Path) -> list[str]:
-    """Files that go or move although they were edited, and whose edits are in no other place."""
-    moved = [tuple(path.split(" -> ")) for path in changes["R"]]
-    if not (changes["D"] or moved):
-        return []
-    render_again(copier, old)
-    lost = [path for path in changes["D"] if lines_of_file(Path(path)) != lines_of_file(old / path)]
-    return lost + [
-        path for path, place in moved if not _kept(*map(lines_of_file, (old / path, Path(path), copy / place)))
-    ]
-
-
-def _kept(old: frozenset[bytes], ours: frozenset[bytes], new: frozenset[bytes]) -> bool:
-    """Are the lines that we wrote in the new file, and those that we took out not?"""
-    return ours - old <= new and not (old - ours) & new
-
-
-def _print(changes: Changes, conflicts: Iterable[str], lost: Iterable[str]) -> None:
+def _print(found: Changes, conflicts: Iterable[str], edits: Iterable[str]) -> None:
     _list("conflicts: you and the template changed the same lines, and the file will contain both", conflicts)
-    _list("lost: edited here and gone from the template, so keep a copy", lost)
+    _list("lost: edited here and gone from the template, so keep a copy", edits)
     for letter, title in {"M": "changed", "A": "new", "R": "moved", "D": "gone"}.items():
-        _list(title, changes[letter])
+        _list(title, found[letter])
 
 
-def _verdict(before: str, after: str, changes: Changes) -> str:
-    if not any(changes.values()):
+def _verdict(before: str, after: str, found: Changes) -> str:
+    if not any(found.values()):
         return f"Nothing would change: {after} is the template's newest release, and this project has it."
     return f"This is what the update from {before} to {after} would do. Nothing was written here."
 

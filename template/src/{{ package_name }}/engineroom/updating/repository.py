@@ -1,5 +1,6 @@
 """The project as git and the template's answers file know it. It must not know what is done with them."""
 
+import os
 import re
 import subprocess
 import sys
@@ -8,11 +9,20 @@ from pathlib import Path
 ANSWERS = Path(".copier-answers.yml")
 
 
-def git(*arguments: str, folder: Path = Path()) -> str:
+def git(*arguments: str, folder: Path = Path(), **variables: str) -> str:
     """What a git command prints; git's own words end the program where it fails."""
-    done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    return _git(arguments, folder, variables).decode()
+
+
+def committed(path: str) -> bytes:
+    """A file as the last commit has it."""
+    return _git(("show", f"HEAD:./{path}"), Path(), {})
+
+
+def _git(arguments: tuple[str, ...], folder: Path, variables: dict[str, str]) -> bytes:
+    done = subprocess.run(["git", *arguments], cwd=folder, env=os.environ | variables, capture_output=True, check=False)
     if done.returncode:
-        sys.exit(f"git {arguments[0]}: {line_of(done.stderr) or 'failed without a word'}")
+        sys.exit(f"git {arguments[0]}: {line_of(done.stderr.decode()) or 'failed without a word'}")
     return done.stdout
 
 

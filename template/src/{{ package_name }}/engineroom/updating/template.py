@@ -56,9 +56,5 @@ def render_again(copier: Sequence[str], folder: Path) -> None:
         sys.exit(f"the template as it was at {ref[1]} cannot be rendered again: {line_of(done.stderr)}")
 
 
-def lines_of_file(file: Path) -> frozenset[bytes]:
-    return frozenset(file.read_bytes().splitlines()) if file.is_file() else frozenset()
-
-
 def run(command: Sequence[str], timeout: float | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout)

@@ -4,12 +4,14 @@ from typing import TYPE_CHECKING
 
 from ...lazy import lazily
 
-__all__ = ["LogUnavailable", "PredictionLog", "Row", "moment", "read"]
+__all__ = ["LogUnavailable", "PredictionLog", "Row", "connect", "moment", "read", "url_of"]
 
 if TYPE_CHECKING:
-    from .database import Row, moment
+    from .database import Row, connect, moment, url_of
     from .prediction_log import LogUnavailable, PredictionLog, read
 else:
     __getattr__ = lazily(
-        __name__, database=["Row", "moment"], prediction_log=["LogUnavailable", "PredictionLog", "read"]
+        __name__,
+        database=["Row", "connect", "moment", "url_of"],
+        prediction_log=["LogUnavailable", "PredictionLog", "read"],
     )
