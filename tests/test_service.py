@@ -245,15 +245,16 @@ ENDLESS = {  # opening, and what follows without end
     "a method": (b"G", b"E" * 2**16),
     "empty lines": (b"", b"\r\n" * 2**15),
 }
-FLOOD, GROWTH = 32 * 2**20, 48 * 2**20  # bytes that are sent, and that the service may grow by
+GROWTH = 48 * 2**20  # bytes that the service may grow by
 
 
 def flooded(port: int, opening: bytes, drip: bytes) -> bool:
     """Whether the service ends a connection that sends without end, and takes no answer."""
+    ends = time.monotonic() + PATIENCE_S
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as connection:
         try:
             connection.sendall(opening)
-            for _ in range(FLOOD // len(drip)):
+            while time.monotonic() < ends:
                 connection.sendall(drip)
         except ConnectionError:
             return True
