@@ -215,7 +215,7 @@ from fastapi.testclient import TestClient
 from customer_model.bundle import Bundle
 from customer_model.pipeline.table import columns_of, read_part, read
 from customer_model.reader import Reader
-from customer_model.serving.app import create_app
+from customer_model.app import application
 from customer_model.settings import Environment
 
 bundle = Bundle.load(Path("artifacts/candidate"))
@@ -237,7 +237,7 @@ assert sorted(reference) == sorted(looked_at)
 rows = [set(zip(*(map(str, columns[name]) for name in looked_at))) for columns in (reference, looked_at)]
 assert not rows[0] & rows[1]
 
-app = create_app(Environment(bundle=bundle.path, prediction_log=sys.argv[1], authentication="off"))
+app = application(Environment(bundle=bundle.path, prediction_log=sys.argv[1], authentication="off"))
 with TestClient(app) as client:
     public = client.get("/openapi.json").text + client.get("/metadata").text
 assert json.dumps(golden[0].record[shown[0]], ensure_ascii=False)[1:30] in public

@@ -9,11 +9,12 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
+from ..app import application
 from ..engineroom.contract import UserError
 from ..settings import Environment
 from . import logs
-from .app import create_app
 from .protocol import GuardedProtocol
+from .reloading import take_over
 from .server import DrainingServer
 from .tracing import traced
 
@@ -28,7 +29,7 @@ def main() -> None:
     logs.set_up()
     try:
         environment = Environment()
-        app = create_app(environment)
+        app = application(environment)
         server = server_of(app, environment)
     except UserError as error:
         sys.exit(f"serve: {error}")
@@ -49,7 +50,9 @@ def main() -> None:
 
 
 def server_of(app: FastAPI, environment: Environment) -> DrainingServer:
-    protocol: Any = functools.partial(GuardedProtocol, environment, app.state.metrics, app.state.lifecycle)
+    service = app.state.service
+    service.lifecycle.guarded = True
+    protocol: Any = functools.partial(GuardedProtocol, environment, service.metrics, service.lifecycle)
     config = uvicorn.Config(
         traced(app),
         http=protocol,
@@ -62,7 +65,8 @@ def server_of(app: FastAPI, environment: Environment) -> DrainingServer:
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=int(environment.request_timeout_s) + GRACE_S,
     )
-    return DrainingServer(config, environment, app.state.lifecycle, app.state.reload)
+    reload = functools.partial(take_over, app, service)
+    return DrainingServer(config, environment, service.lifecycle, reload)
 
 
 if __name__ == "__main__":

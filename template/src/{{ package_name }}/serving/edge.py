@@ -77,9 +77,18 @@ FAILED = Problem(500, "Internal error", "The service failed; its log says why.")
 
 
 def surround(app: FastAPI, environment: Environment, lifecycle: Lifecycle, metrics: Metrics) -> None:
-    """Put the layer around an application. Raises KeyringError when keys are required and there is none."""
-    app.middleware_stack = edge = Edge(app, environment, lifecycle, metrics)
-    declare(app, edge.needs_key, edge.exists)
+    """Put the layer around an application, once it starts: until then it may get more routes and middleware.
+
+    Starting it raises KeyringError when keys are required and there is none.
+    """
+    plain = app.build_middleware_stack
+
+    def build() -> ASGIApp:
+        edge = Edge(app, plain(), environment, lifecycle, metrics)
+        declare(app, edge.needs_key, edge.exists)
+        return edge
+
+    app.build_middleware_stack = build  # type: ignore[method-assign]
 
 
 class Exchange:
@@ -128,8 +137,10 @@ class Edge:
     script otherwise, and asks without a key whether it may send one.
     """
 
-    def __init__(self, app: FastAPI, environment: Environment, lifecycle: Lifecycle, metrics: Metrics) -> None:
-        stack = app.build_middleware_stack()
+    def __init__(
+        self, app: FastAPI, stack: ASGIApp, environment: Environment, lifecycle: Lifecycle, metrics: Metrics
+    ) -> None:
+        """`stack` is the application's own, with its middleware and handlers of errors."""
         assert isinstance(stack, ServerErrorMiddleware)  # whose place is taken here
         self.app, self.inner, self.lifecycle, self.metrics = app, stack.app, lifecycle, metrics
         self.refuse: ASGIApp = _refuse

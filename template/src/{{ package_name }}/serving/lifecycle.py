@@ -12,6 +12,7 @@ class Lifecycle:
     """Where the process is on its way. It listens only once the bundle is verified and warm."""
 
     draining: bool = False
+    guarded: bool = False  # by `serve`, which bounds connections and headers: uvicorn alone does not
     unbegun: int = 0  # requests that are here, body and all, and wait for the event loop: a queue too
 
     def join(self, state: dict[str, Any]) -> None:

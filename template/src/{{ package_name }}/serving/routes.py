@@ -15,7 +15,6 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import Receive, Scope, Send
 
 from ..reader import Reader
-from ..settings import Environment
 from .body import Table, is_dense, json_of, media_type, most_values, read
 from .predictor import Answer
 from .problems import Problem
@@ -72,11 +71,11 @@ async def in_thread(service: Service, work: Callable[[], Result]) -> Result:
 async def answer_many(
     request: Request,
     service: Service,
-    environment: Environment,
     table_of: Callable[[Any, Reader, int], Table],
     shown: Callable[[Any, list[Answer]], Any],
 ) -> Response:
     """Answer many records: `table_of` finds them in the body's JSON, `shown` gives the answers its shape."""
+    environment = service.environment
     body, media = await read(request, environment.max_body_bytes), media_type(request)
 
     most = most_values(service.models.champion.predictor.reader, environment.max_rows)

@@ -21,7 +21,9 @@ from ..engineroom.serving.log import LogUnavailable, PredictionLog, Row, moment
 from ..modality import Columns
 from ..reader import Finding, refused
 from ..records import Value, pseudonym, to_raw
+from ..settings import Environment
 from .body import JSON, Place, Table, fields_of
+from .lifecycle import Lifecycle
 from .metrics import Metrics
 from .models import Choice, Models, Role
 from .predictor import Answer, Predictor, Record, prediction_ids
@@ -107,16 +109,17 @@ class Service:
 
     def __init__(
         self,
+        environment: Environment,
         models: Models,
         log: PredictionLog,
         metrics: Metrics,
+        lifecycle: Lifecycle,
         executor: Executor,
-        secret: str = "",
-        raw: bool = False,
     ) -> None:
-        """`secret` is the key under which ids are hashed for the log; without it none is kept."""
-        self.models, self.log, self.metrics, self.executor = models, log, metrics, executor
-        self._answered = partial(Answered, secret=secret, raw=raw)
+        self.environment, self.models, self.log = environment, models, log
+        self.metrics, self.lifecycle, self.executor = metrics, lifecycle, executor
+        # the key under which ids are hashed for the log; without it none is kept
+        self._answered = partial(Answered, secret=environment.pii_key.get_secret_value(), raw=environment.log_raw)
         self._turn = asyncio.Lock()  # batches are answered one after the other: together, each would only take longer
         self._behind: dict[asyncio.Task[None], int] = {}  # what a shadow has still to answer, in bytes
 

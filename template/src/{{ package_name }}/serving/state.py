@@ -3,23 +3,22 @@
 from typing import Any
 
 from fastapi import FastAPI, Response
+from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from ..reader import record_schema
-from .lifecycle import Lifecycle
-from .metrics import Metrics
 from .openapi import answer_model
 from .problems import responses
 from .service import Service
 
 
-def add_state(app: FastAPI, lifecycle: Lifecycle, metrics: Metrics, service: Service) -> None:
-    _add_health(app, lifecycle, service)
+def add_state(app: FastAPI, service: Service) -> None:
+    _add_health(app, service)
     _add_metadata(app, service)
-    _add_metrics(app, metrics, service)
+    _add_metrics(app, service)
 
 
-def _add_health(app: FastAPI, lifecycle: Lifecycle, service: Service) -> None:
+def _add_health(app: FastAPI, service: Service) -> None:
     models, log = service.models, service.log
 
     @app.get("/v2/health/live", tags=["inference v2"])
@@ -34,7 +33,7 @@ def _add_health(app: FastAPI, lifecycle: Lifecycle, service: Service) -> None:
     @app.get("/health/ready", tags=["state"], responses=responses(503))
     async def ready() -> dict[str, Any]:
         """Readiness probe: 503 while the service ends or cannot do its work; degraded where predictions go unlogged."""
-        lifecycle.check(log)
+        service.lifecycle.check(log)
         counts = {"log_rows_dropped": log.dropped, "log_writable": log.writable}
         return {"status": "ok" if log.complete else "degraded", "ready": True, "models": models.versions} | counts
 
@@ -45,7 +44,9 @@ def _add_metadata(app: FastAPI, service: Service) -> None:
     @app.get("/", include_in_schema=False)
     async def root() -> dict[str, str]:
         docs = {"docs": "/docs"} if app.openapi_url else {}
-        return {"service": models.champion.predictor.contract.problem.name, "predict": "POST /predict"} | docs
+        posts = [route.path for route in app.routes if isinstance(route, APIRoute) and "POST" in route.methods]
+        predict = {"predict": f"POST {posts[0]}"} if posts else {}
+        return {"service": models.champion.predictor.contract.problem.name} | predict | docs
 
     @app.get("/metadata", tags=["state"])
     async def metadata() -> dict[str, Any]:
@@ -65,8 +66,8 @@ def _add_metadata(app: FastAPI, service: Service) -> None:
         }
 
 
-def _add_metrics(app: FastAPI, metrics: Metrics, service: Service) -> None:
-    log = service.log
+def _add_metrics(app: FastAPI, service: Service) -> None:
+    log, metrics = service.log, service.metrics
     metrics.models(service.models.versions)
     metrics.counter("prediction_log_dropped", "Predictions that could not be logged", lambda: log.dropped)
     metrics.counter("prediction_log_waited", "Answers that waited for the log's queue", lambda: log.waited)

@@ -14,10 +14,9 @@ def traced(app: FastAPI) -> ASGIApp:
     """The application's outermost layer, with a span for each request where an endpoint is set.
 
     Raises:
-        UserError: there cannot be spans.
+        UserError: there cannot be spans, or the layer cannot be made, such as for want of keys.
     """
-    layer = app.middleware_stack
-    assert layer is not None  # see `edge`
+    layer = app.middleware_stack = app.build_middleware_stack()
     if not os.environ.get(ENDPOINT):
         return layer
     try:

@@ -21,7 +21,6 @@ from pydantic import Field
 
 from ..bundle import Bundle
 from ..modality import Part, Record
-from ..settings import Environment
 from ..task import Answer
 from .body import bare_media, media_type, read
 from .openapi import record_body
@@ -45,7 +44,7 @@ class Explanation(Answer):
     model_version: str
 
 
-def explain(bundle: Bundle, record: Record) -> dict[str, Any]:
+def explanation_of(bundle: Bundle, record: Record) -> dict[str, Any]:
     """A typed record -> an `Explanation` as JSON has it.
 
     The model scores the record, and it without each part, at once: a row for each column of a table, some 50 for texts
@@ -67,19 +66,20 @@ def explain(bundle: Bundle, record: Record) -> dict[str, Any]:
     }
 
 
-def add_explain(app: FastAPI, service: Service, environment: Environment) -> None:
+def explain(app: FastAPI, service: Service) -> None:
+    """Add `POST /explain`: what moves the score of one record."""
     predictor = service.models.champion.predictor
     bare = bare_media(list(predictor.contract.features))
 
     async def explain_one(request: Request) -> Response:
         """What moves the score of one record: each part of it is left out once. Contributions do not add up."""
-        body, media = await read(request, environment.max_body_bytes), media_type(request)
+        body, media = await read(request, service.environment.max_body_bytes), media_type(request)
 
         def work() -> dict[str, Any]:
             record, _ = service.read(media, body, bare)
             bundle = service.models.champion.predictor.bundle
             served_by(request, bundle.manifest.model_version)
-            return explain(bundle, record)
+            return explanation_of(bundle, record)
 
         return JsonResponse(await in_thread(service, work))
 

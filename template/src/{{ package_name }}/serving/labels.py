@@ -8,9 +8,10 @@ from fastapi import FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from ..engineroom.contract import Contract
-from ..engineroom.serving.log import LogUnavailable, PredictionLog
+from ..engineroom.serving.log import LogUnavailable
 from .body import JSON, json_of, media_type, read
 from .problems import RETRY, TITLES, Problem, misread, responses
+from .service import Service
 
 MAX_LABELS = 1_000
 MAX_BYTES = 1024**2
@@ -24,9 +25,10 @@ class Stored(BaseModel):
     unknown: list[str]
 
 
-def add_feedback(app: FastAPI, log: PredictionLog, contract: Contract, classes: Sequence[str]) -> None:
-    """The route. `classes` are those that the model knows, none where a number is predicted."""
-    one, several = label_models(contract, classes)
+def feedback(app: FastAPI, service: Service) -> None:
+    """Add `POST /feedback`: what turned out to be true of predictions, for the log."""
+    log, served = service.log, service.models.champion.predictor
+    one, several = label_models(served.contract, served.bundle.decision.model_dump().get("classes", ()))
     limiter = CapacityLimiter(THREADS)
 
     @app.post(
@@ -36,7 +38,7 @@ def add_feedback(app: FastAPI, log: PredictionLog, contract: Contract, classes: 
         openapi_extra={"requestBody": _documented(one)},
         tags=["feedback"],
     )
-    async def feedback(request: Request) -> Stored:
+    async def store(request: Request) -> Stored:
         """Say what turned out to be true of one prediction, or of several as `{"labels": [...]}`.
 
         The same label again changes nothing, another one replaces it.
@@ -59,7 +61,10 @@ def add_feedback(app: FastAPI, log: PredictionLog, contract: Contract, classes: 
 
 
 def label_models(contract: Contract, classes: Sequence[str]) -> tuple[type[BaseModel], type[BaseModel]]:
-    """What the body may be: one label, or several. What happened may be a class that the model has not learned."""
+    """What the body may be: one label, or several. `classes` are those that the model knows, none for a number.
+
+    What happened may be a class that the model has not learned.
+    """
     levels = tuple(dict.fromkeys((*contract.columns[contract.target.name].levels, *classes)))
     outcome: Any = Literal[levels] if classes else Annotated[float, Field(strict=True, allow_inf_nan=False)]
     prediction_id: Any = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]

@@ -11,9 +11,7 @@ from pydantic import BaseModel, Field
 
 from ..engineroom.contract import Column, Contract
 from ..reader import Reader
-from ..settings import Environment
 from .body import JSON, Table, columns_of, expect
-from .lifecycle import Lifecycle
 from .predictor import Answer
 from .problems import TITLES, Problem, responses, unfit_at
 from .routes import add_post, answer_many, as_columns
@@ -44,11 +42,13 @@ class Inference(BaseModel):
     parameters: dict[str, Any] = {}
 
 
-def add_inference_v2(app: FastAPI, service: Service, environment: Environment, lifecycle: Lifecycle) -> None:
+def openinference(app: FastAPI, service: Service) -> None:
+    """Add the paths under `/v2` but those of its health, which are with the others."""
+
     async def infer(request: Request) -> Response:
         """Predict many records, given as one tensor a column."""
         _check_name(request.path_params["name"])
-        return await answer_many(request, service, environment, tensors, _outputs)
+        return await answer_many(request, service, tensors, _outputs)
 
     contract, examples = service.models.champion.predictor.contract, service.models.champion.predictor.examples
     refusals = responses(400, 404, 408, 413, 415, 422, 503)
@@ -76,7 +76,7 @@ def add_inference_v2(app: FastAPI, service: Service, environment: Environment, l
     async def model_ready(name: Name) -> dict[str, bool]:
         """Whether the model answers."""
         _check_name(name)
-        lifecycle.check(service.log)
+        service.lifecycle.check(service.log)
         return {"ready": True}
 
 
