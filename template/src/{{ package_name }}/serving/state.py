@@ -44,7 +44,7 @@ def _add_metadata(app: FastAPI, service: Service) -> None:
     @app.get("/", include_in_schema=False)
     async def root() -> dict[str, str]:
         docs = {"docs": "/docs"} if app.openapi_url else {}
-        posts = [route.path for route in app.routes if isinstance(route, APIRoute) and "POST" in route.methods]
+        posts = [route.path for route in app.routes if isinstance(route, APIRoute) and "POST" in (route.methods or ())]
         predict = {"predict": f"POST {posts[0]}"} if posts else {}
         return {"service": models.champion.predictor.contract.problem.name} | predict | docs
 
