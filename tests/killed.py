@@ -13,9 +13,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from mlflow import MlflowClient
+
 from customer_model import delivery, registry
 from customer_model.bundle import Bundle, BundleError
-from mlflow import MlflowClient
 
 EVENTS = ("os.remove", "os.rename", "shutil.rmtree")
 CALLS = ("set_registered_model_alias", "delete_registered_model_alias", "create_model_version")

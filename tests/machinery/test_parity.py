@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
 
-from {{ package_name }}.artifacts import TRAINING, read_json
-from {{ package_name }}.bundle import FILES, SUMS, Bundle, BundleError
-from {{ package_name }}.engineroom.contract import Contract
-from {{ package_name }}.pipeline.gate import PARITY_LIMIT
-from {{ package_name }}.records import to_raw
-from {{ package_name }}.score import score
-from {{ package_name }}.serving.predictor import Predictor
+from customer_model.artifacts import TRAINING, read_json
+from customer_model.bundle import FILES, SUMS, Bundle, BundleError
+from customer_model.engineroom.contract import Contract
+from customer_model.pipeline.gate import PARITY_LIMIT
+from customer_model.records import to_raw
+from customer_model.score import score
+from customer_model.serving.predictor import Predictor
 
 
 def test_the_bundle_scores_like_the_trained_model(in_project: Path) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from {{ package_name }}.engineroom.contract import NUMERIC, Column, Contract
-from {{ package_name }}.pipeline import table
+from customer_model.engineroom.contract import NUMERIC, Column, Contract
+from customer_model.pipeline import table
 
 TODAY = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
 EDGE = 16

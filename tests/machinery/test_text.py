@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from {{ package_name }}.bundle import Bundle
-from {{ package_name }}.engineroom.contract import Contract
-from {{ package_name }}.text import LIMIT, describe, normalise, parse, script, words
+from customer_model.bundle import Bundle
+from customer_model.engineroom.contract import Contract
+from customer_model.text import LIMIT, describe, normalise, parse, script, words
 
 ODD = [
     "Счёт за июнь неверный, проверьте!",

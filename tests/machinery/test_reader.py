@@ -10,12 +10,12 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic_core import from_json
 
-from {{ package_name }}.engineroom.contract import NUMERIC, Contract
-from {{ package_name }}.reader import ABSENT, MOST_UNKNOWN, Field, Finding, Reader, record_schema, refused
-from {{ package_name }}.records import to_raw
-from {{ package_name }}.score import score, without_formulas
-from {{ package_name }}.serving.open_inference import NAME
-from {{ package_name }}.serving.predictor import Predictor
+from customer_model.engineroom.contract import NUMERIC, Contract
+from customer_model.reader import ABSENT, MOST_UNKNOWN, Field, Finding, Reader, record_schema, refused
+from customer_model.records import to_raw
+from customer_model.score import score, without_formulas
+from customer_model.serving.open_inference import NAME
+from customer_model.serving.predictor import Predictor
 
 NAN, INFINITY = float("nan"), float("inf")
 # fmt: off

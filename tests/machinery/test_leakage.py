@@ -7,14 +7,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from {{ package_name }}.artifacts import CANDIDATE, PARTS, SPLIT, read_json
-from {{ package_name }}.bundle import SUMS
-from {{ package_name }}.engineroom import contract as contracts
-from {{ package_name }}.engineroom.contract import Contract
-from {{ package_name }}.modality import Encoder
-from {{ package_name }}.pipeline import PipelineError, split, table, train
-from {{ package_name }}.pipeline.leakage import near_copies
-from {{ package_name }}.settings import load_params
+from customer_model.artifacts import CANDIDATE, PARTS, SPLIT, read_json
+from customer_model.bundle import SUMS
+from customer_model.engineroom import contract as contracts
+from customer_model.engineroom.contract import Contract
+from customer_model.modality import Encoder
+from customer_model.pipeline import PipelineError, split, table, train
+from customer_model.pipeline.leakage import near_copies
+from customer_model.settings import load_params
 
 
 def test_other_test_rows_change_nothing_that_is_trained(in_project: Path) -> None:

@@ -20,16 +20,16 @@ from pydantic import SecretStr
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.cors import CORSMiddleware
 
-from {{ package_name }}.app import application
-from {{ package_name }}.engineroom.contract import UserError
-from {{ package_name }}.serving import security
-from {{ package_name }}.serving.edge import is_open, surround
-from {{ package_name }}.serving.lifecycle import Lifecycle
-from {{ package_name }}.serving.metrics import Metrics
-from {{ package_name }}.serving.predictor import Predictor
-from {{ package_name }}.serving.problems import install
-from {{ package_name }}.serving.routes import JsonResponse, PlainRoute, add_post
-from {{ package_name }}.settings import Environment
+from customer_model.app import application
+from customer_model.engineroom.contract import UserError
+from customer_model.serving import security
+from customer_model.serving.edge import is_open, surround
+from customer_model.serving.lifecycle import Lifecycle
+from customer_model.serving.metrics import Metrics
+from customer_model.serving.predictor import Predictor
+from customer_model.serving.problems import install
+from customer_model.serving.routes import JsonResponse, PlainRoute, add_post
+from customer_model.settings import Environment
 
 OURS, THEIRS, ADMINS = "key-of-ours", "key-of-theirs", "key-of-admins"
 
@@ -381,7 +381,7 @@ def test_the_log_of_requests_names_the_model(
         "/predict": record,
         "/predict/batch": {"records": [record]},
         "/explain": record,
-        "/v2/models/{{ package_name }}/infer": {"inputs": inputs},
+        "/v2/models/customer_model/infer": {"inputs": inputs},
     }
     with TestClient(application(environment.model_copy(update={"access_log": "all"}))) as client:
         for path, body in bodies.items():

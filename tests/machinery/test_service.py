@@ -18,17 +18,17 @@ import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
 
-from {{ package_name }}.app import application
-from {{ package_name }}.bundle import Bundle
-from {{ package_name }}.engineroom.contract import Column, Contract
-from {{ package_name }}.engineroom.serving import log as prediction_log
-from {{ package_name }}.score import score_chunk
-from {{ package_name }}.serving.body import MOST_VALUES, TEXT_OR_MARK, Table
-from {{ package_name }}.serving.predictor import Predictor
-from {{ package_name }}.serving.problems import Problem
-from {{ package_name }}.serving.service import SMALL
-from {{ package_name }}.settings import Environment
-from {{ package_name }}.task import Answer
+from customer_model.app import application
+from customer_model.bundle import Bundle
+from customer_model.engineroom.contract import Column, Contract
+from customer_model.engineroom.serving import log as prediction_log
+from customer_model.score import score_chunk
+from customer_model.serving.body import MOST_VALUES, TEXT_OR_MARK, Table
+from customer_model.serving.predictor import Predictor
+from customer_model.serving.problems import Problem
+from customer_model.serving.service import SMALL
+from customer_model.settings import Environment
+from customer_model.task import Answer
 
 MANY = 60  # more than there are threads for everything
 HALF = "\ud800"  # of a surrogate pair: no JSON parser need take it
@@ -98,13 +98,13 @@ def test_the_documented_examples_of_many_records_work(client: TestClient) -> Non
 
 
 def test_every_setting_is_documented() -> None:
-    page = (Path(__file__).parent.parent / "docs/service.md").read_text()
+    page = Path("docs/service.md").read_text()
     names = {f"SERVICE_{field.upper()}" for field in Environment.model_fields if field != "mlflow_tracking_uri"}
     assert names | {"MLFLOW_TRACKING_URI"} <= set(re.findall(r"`(\w+)`", page.partition("## Settings")[2]))
 
 
 def test_a_service_about_to_end_says_so_on_every_route_for_probes(client: TestClient) -> None:
-    names = ("/health", "/health/ready", "/v2/health/ready", "/v2/models/{{ package_name }}/ready")
+    names = ("/health", "/health/ready", "/v2/health/ready", "/v2/models/customer_model/ready")
     assert {client.get(name).status_code for name in names} == {200}
     client.app.state.service.lifecycle.draining = True  # type: ignore[attr-defined]
     assert {client.get(name).status_code for name in names} == {503}
@@ -164,7 +164,7 @@ def test_a_key_that_comes_twice_is_refused(client: TestClient, predictor: Predic
         *[("/predict/batch", fill('{"records": [%s, %s]}', (said, one))) for one in again],
         ("/predict/batch", fill('{"columns": %s, %s: [null]} }', (columns[:-1], quoted))),
         ("/predict/batch", fill('{"records": [], "records": [%s]}', said)),
-        ("/v2/models/{{ package_name }}/infer", fill('{"inputs": [%s]}', tensor)),
+        ("/v2/models/customer_model/infer", fill('{"inputs": [%s]}', tensor)),
         ("/feedback", label),
         ("/feedback", fill('{"labels": [%s]}', label)),
     ]

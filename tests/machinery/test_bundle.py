@@ -13,8 +13,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from {{ package_name }} import bundle as bundles
-from {{ package_name }}.bundle import (
+from customer_model import bundle as bundles
+from customer_model.bundle import (
     CONTRACT,
     ENCODER,
     FILES,
@@ -27,7 +27,7 @@ from {{ package_name }}.bundle import (
     Bundle,
     BundleError,
 )
-from {{ package_name }}.serving.predictor import Predictor
+from customer_model.serving.predictor import Predictor
 
 Fault = Callable[[Path], None]
 DEEP = 200_000
@@ -174,6 +174,12 @@ def forge(path: Path) -> None:
     resign(path)
 
 
+def decide(manifest: dict[str, Any], value: float) -> None:
+    """Another number in the decision, by its kind."""
+    decision = manifest["decision"]
+    decision["half_width" if decision["kind"] == "continuous" else "threshold"] = value
+
+
 def golden(**change: Any) -> Fault:
     return edit(MANIFEST, lambda manifest: manifest["golden"][0].update(change))
 
@@ -198,7 +204,7 @@ ALTERED: dict[str, Fault] = {
 }
 RESIGNED: dict[str, Fault] = {
     "a foreign graph": foreign_graph,
-    "another threshold": edit(MANIFEST, lambda manifest: manifest["decision"].update({% if task == 'regression' %}half_width{% else %}threshold{% endif %}=0.123)),
+    "another threshold": edit(MANIFEST, lambda manifest: decide(manifest, 0.123)),
     "another encoder": edit(ENCODER, lambda encoder: encoder.update(dropped={"a": "b"})),
     "another contract": lambda path: void((path / CONTRACT).open("a").write("# altered\n")),
     "another reference": write(REFERENCE, b"PAR1"),
@@ -211,7 +217,7 @@ RESIGNED: dict[str, Fault] = {
     "a manifest that is a pickle": write(MANIFEST, RUNS),
     "wrong types": edit(MANIFEST, lambda manifest: manifest.update(inputs=1, golden={}, lineage=[1])),
     "a decision of no kind": edit(MANIFEST, lambda manifest: manifest["decision"].update(kind="oracle")),
-    "an endless decision": edit(MANIFEST, lambda manifest: manifest["decision"].update({% if task == 'regression' %}half_width{% else %}threshold{% endif %}=float("nan"))),
+    "an endless decision": edit(MANIFEST, lambda manifest: decide(manifest, float("nan"))),
 }
 FORGED: dict[str, Fault] = {
     "a foreign graph": foreign_graph,

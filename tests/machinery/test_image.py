@@ -15,12 +15,12 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from {{ package_name }} import image
-from {{ package_name }}.bundle import Bundle
-from {{ package_name }}.engineroom.contract import Contract, Source
-from {{ package_name }}.image import MAX_EDGE, MAX_PIXELS, MAX_SCANS, TILE, decode, describe, parse, pixels
-from {{ package_name }}.serving.service import SMALL
-from {{ package_name }}.source import SourceError, read_chunks, sniff_for
+from customer_model import image
+from customer_model.bundle import Bundle
+from customer_model.engineroom.contract import Contract, Source
+from customer_model.image import MAX_EDGE, MAX_PIXELS, MAX_SCANS, TILE, decode, describe, parse, pixels
+from customer_model.serving.service import SMALL
+from customer_model.source import SourceError, read_chunks, sniff_for
 
 RED = (200, 30, 30)
 PHOTO = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8))
@@ -144,7 +144,7 @@ def test_tiles_make_the_same_picture(mode: str) -> None:
 
 PEAK = """
 import sys
-from {{ package_name }}.image import pixels
+from customer_model.image import pixels
 
 def peak():
     return int(open("/proc/self/status").read().partition("VmHWM:")[2].split()[0])

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from {{ package_name }}.bundle import Bundle
-from {{ package_name }}.engineroom.contract import Contract
-from {{ package_name }}.serving.explanations import explanation_of
-from {{ package_name }}.serving.predictor import Predictor
+from customer_model.bundle import Bundle
+from customer_model.engineroom.contract import Contract
+from customer_model.serving.explanations import explanation_of
+from customer_model.serving.predictor import Predictor
 
 MOST_PARTS = 56
 Rows = dict[str, np.ndarray]

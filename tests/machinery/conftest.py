@@ -1,4 +1,10 @@
-"""A small project to test on: the pipeline run on random records that fit contract.yaml."""
+"""The machinery's own tests, which no project receives. They run in a rendered project, with its interpreter:
+
+    cd PROJECT; PYTHONPATH=src python -m pytest THIS_FOLDER
+
+`machinery` of the template's conftest.py does that. Tested is a small project: the pipeline run on random records that
+fit contract.yaml.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,23 +16,31 @@ import yaml
 from fastapi.testclient import TestClient
 from random_records import random_table
 
-from {{ package_name }}.app import application
-from {{ package_name }}.artifacts import BUNDLE, CANDIDATE, TRAINING, read_json
-from {{ package_name }}.bundle import Bundle
-from {{ package_name }}.delivery import deliver
-from {{ package_name }}.engineroom import contract as contracts
-from {{ package_name }}.engineroom.contract import Contract
-from {{ package_name }}.pipeline import evaluate, gate, ingest, split, table, train, tune, validate
-from {{ package_name }}.serving.predictor import Predictor
-from {{ package_name }}.settings import Environment
+from customer_model.app import application
+from customer_model.artifacts import BUNDLE, CANDIDATE, TRAINING, read_json
+from customer_model.bundle import Bundle
+from customer_model.delivery import deliver
+from customer_model.engineroom import contract as contracts
+from customer_model.engineroom.contract import Contract
+from customer_model.pipeline import evaluate, gate, ingest, split, table, train, tune, validate
+from customer_model.serving.predictor import Predictor
+from customer_model.settings import Environment
 
-ROOT = Path(__file__).parent.parent
+PROJECT = Path.cwd()
 ROWS = 800
+TYPES = {column.type for column in contracts.load(PROJECT / "contract.yaml").features.values()}
+WANTED = {
+    "test_gpu.py": "onnxruntime-gpu" in (PROJECT / "pyproject.toml").read_text(),
+    "test_image.py": "image" in TYPES,
+    "test_table.py": not TYPES & {"image", "text"},
+    "test_text.py": "text" in TYPES,
+}
+collect_ignore = [name for name, wanted in WANTED.items() if not wanted]
 
 
 @pytest.fixture(scope="session")
 def contract() -> Contract:
-    return contracts.load(ROOT / "contract.yaml")
+    return contracts.load(PROJECT / "contract.yaml")
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +52,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, contract: Contract) -> Pat
     content["quality"] |= {"minimum_rows": 100, "freshness_days": None}
     content["split"] |= {"stratify": False}
     (folder / "contract.yaml").write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params = yaml.safe_load((PROJECT / "params.yaml").read_text())
     params |= {"tune": {"trials": 1, "folds": 2}, "evaluation": {"bootstrap": 50, "importance_repeats": 1}}
     if "epochs" in params["model"].get("shared", {}):
         params["model"]["shared"]["epochs"] = 3
