@@ -56,6 +56,7 @@ GRID = ROOT / ".cache/matrix.md"
 
 Render = Callable[..., Path]
 Module = Callable[[str], Any]
+collect_ignore = ["machinery"]  # they run in a project, see `machinery`
 MADE = "made_model"  # name of the package that tests import
 
 
@@ -259,6 +260,14 @@ def run(folder: Path, *command: str, ok: bool = True, **variables: str) -> subpr
 
 def make(folder: Path, *arguments: str, ok: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
     return run(folder, "make", "--no-print-directory", *arguments, ok=ok, **variables)
+
+
+def machinery(folder: Path, *arguments: str, ok: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
+    """The machinery's own tests, which no project receives, on a rendered one and with its interpreter."""
+    python = str(folder / variables["VENV"] / "bin/python") if "VENV" in variables else "python"
+    paths = {"PYTHONPATH": str(folder / "src")}
+    command = (python, "-m", "pytest", "-q", str(ROOT / "tests/machinery"), *arguments)
+    return run(folder, *command, ok=ok, **variables | paths)
 
 
 def git(folder: Path, *arguments: str) -> str:

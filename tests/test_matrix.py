@@ -14,7 +14,7 @@ import own_data
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from conftest import PAIRS, VARIANTS, Render, make, new_project, run, seconds_of, variant_name
+from conftest import PAIRS, VARIANTS, Render, machinery, make, new_project, run, seconds_of, variant_name
 from grid import Row
 from service import Service, get, post
 
@@ -54,7 +54,8 @@ def test_a_variant_runs(variant: dict[str, str], render: Render, trained: Render
         make(new_project(rendered, tmp_path / "linted"), "lint")
     if not QUICK:
         with row.stage("tests"):
-            make(tmp_path / "linted", "test")
+            make(tmp_path / "linted", "sample", "test")
+            machinery(tmp_path / "linted")
     with row.stage("pipeline"):
         project = trained(**variant)
         row.metric(better_than_the_dummy(project))

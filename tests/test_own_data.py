@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import Render, make
+from conftest import Render, machinery, make
 from service import Service, get, post
 from sklearn import datasets
 
@@ -96,6 +96,7 @@ def test_the_project_s_own_tests_fit_the_new_data(project: Render, tmp_path: Pat
     save(messy(), tmp_path / "messy.csv", {"sep": ";"})
     make(folder, "contract", f"DATA={tmp_path / 'messy.csv'}", "TARGET=target")
     make(folder, "test")
+    machinery(folder)
 
 
 def save(frame: pd.DataFrame, path: Path, options: dict) -> None:

@@ -47,7 +47,7 @@ def furnished(project: Render) -> Path:
     tests.mkdir()
     deploy.mkdir()
     (folder / "own.mk").write_text(VERBS)
-    (tests / "test_service.py").write_text(TESTS)
+    (tests / "test_routes.py").write_text(TESTS)
     (deploy / "kustomization.yaml").write_text(OVERLAY)
     return folder
 
@@ -74,7 +74,7 @@ def test_tests_of_ones_own(furnished: Path) -> None:
     chosen = {"PYTEST_ADDOPTS": "-k ours_alone"}
     assert "1 passed" in make(furnished, "test", **chosen).stdout
     make(furnished, "lint")
-    file = furnished / "tests/own/test_service.py"
+    file = furnished / "tests/own/test_routes.py"
     file.write_text(file.read_text().replace("assert contract.target", "assert not contract.target"))
     failed = make(furnished, "test", ok=False, **chosen)
-    assert failed.returncode and "FAILED tests/own/test_service.py::test_ours_alone" in failed.stdout
+    assert failed.returncode and "FAILED tests/own/test_routes.py::test_ours_alone" in failed.stdout

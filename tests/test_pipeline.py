@@ -12,7 +12,7 @@ from operator import itemgetter
 from pathlib import Path
 
 import pytest
-from conftest import TASKS, Render, environment, git, make, run
+from conftest import TASKS, Render, environment, git, machinery, make, run
 from ruamel.yaml import YAML
 from service import Service, get, post
 
@@ -85,6 +85,7 @@ def test_lint_and_the_project_s_own_tests_pass(trained: Render, task: str) -> No
     project = trained(task=task)
     make(project, "lint")
     assert re.search(r"\d+ passed", make(project, "test").stdout)
+    assert re.search(r"\d+ passed", machinery(project).stdout)
 
 
 def test_what_is_served_is_what_is_scored(trained: Render, task: str, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import Render, make
+from conftest import Render, machinery, make
 
 pytestmark = pytest.mark.slow
 
@@ -26,6 +26,7 @@ def test_a_project_sets_up_trains_and_passes_its_tests(project: Render, version:
     own = {"VENV": ".venv", "PYTHONPATH": ""}
     make(folder, "setup", f"PYTHON={interpreter(version)}", **own)
     make(folder, "pipeline", "test", **own)
+    machinery(folder, **own)
     packages = folder / f".venv/lib/python{version}/site-packages"
     assert (packages / "onnxruntime").exists() and (folder / "artifacts/bundle/bundle.json").exists()
 

@@ -17,6 +17,7 @@ from conftest import (
     commit,
     contents,
     git,
+    machinery,
     make,
     once,
     variant_name,
@@ -154,3 +155,4 @@ def test_an_updated_project_runs_with_its_old_contract(history: Path, tmp_path: 
     commit(project, "Update")
     assert {name: (project / name).read_bytes() for name in SKIPPED} == old
     make(project, "sample", "pipeline", "test")
+    machinery(project)

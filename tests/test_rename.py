@@ -125,7 +125,7 @@ def test_a_trained_project_goes_on_under_its_new_name(trained_copy: Render, next
     _rename(project, "order_model")
     _committed(project)
     make(project, "lint")
-    run(project, "python", "-m", "pytest", "-q", "tests/test_contract.py", "tests/test_table.py")
+    run(project, "python", "-m", "pytest", "-q", "tests/test_contract.py", "tests/test_routes.py")
     assert "order_model" in make(project, "--dry-run", "serve").stdout
     copier.run_update(project, defaults=True, overwrite=True, quiet=True)
     assert git(project, "diff", "--name-only", "--diff-filter=U") == "" and not package.exists()

@@ -18,6 +18,7 @@ RESIDUE = re.compile(
 TEMPLATING = re.compile(r"\{\{-?\s*[a-z_].*?\}\}")
 OWN_TEMPLATES = (".j2",)
 MAX_CODE_LINES = 7_510
+MAX_TEST_LINES = 500
 MAX_UPDATING_LINES = 271  # what serves the project's next update, and none of its answers
 
 
@@ -81,6 +82,11 @@ def test_a_person_can_read_all_of_it(rendered: Path) -> None:
     print(f"{own:,} lines of the project's own, {machinery:,} of the machinery")
     assert own <= MAX_CODE_LINES
     assert updating <= MAX_UPDATING_LINES
+
+
+def test_a_person_can_read_all_of_its_tests(rendered: Path) -> None:
+    """Every line counts. What tests the machinery is in tests/machinery of the template."""
+    assert sum(len(text.splitlines()) for _, text in texts(rendered / "tests")) <= MAX_TEST_LINES
 
 
 def _code_lines(text: str) -> int:
