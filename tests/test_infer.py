@@ -45,13 +45,17 @@ class Package:
         return importlib.import_module(f"{self.name}.engineroom.contract")
 
     @property
+    def judging(self) -> ModuleType:
+        return importlib.import_module(f"{self.name}.engineroom.judging")
+
+    @property
     def infer_module(self) -> ModuleType:
         return importlib.import_module(f"{self.name}.infer")
 
 
-def _package(task: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package]:
+def _package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package]:
     name = "customer_model"
-    for part in (TEMPLATE, *(TEMPLATE / f"{{{{ if_{axis} }}}}" for axis in (task, "tabular", "cpu"))):
+    for part in (TEMPLATE, *(TEMPLATE / f"{{{{ if_{axis} }}}}" for axis in ("tabular", "cpu"))):
         shutil.copytree(part / PACKAGE, folder / "src" / name, dirs_exist_ok=True)
     monkeypatch.syspath_prepend(folder / "src")
     importlib.invalidate_caches()
@@ -64,12 +68,15 @@ def _package(task: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 @pytest.fixture
 def classification_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package]:
-    yield from _package("classification", tmp_path, monkeypatch)
+    """Without a contract: labels and a few whole numbers are classes."""
+    yield from _package(tmp_path, monkeypatch)
 
 
 @pytest.fixture
 def regression_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package]:
-    yield from _package("regression", tmp_path, monkeypatch)
+    for package in _package(tmp_path, monkeypatch):
+        put("contract.yaml", "target: {kind: continuous}\n")
+        yield package
 
 
 def table(rows: int = ROWS, **columns: Callable[[int], Any]) -> dict[str, list[Any]]:
@@ -374,7 +381,7 @@ def test_a_target_of_classes_is_recognised(
     parse = classification_package.records.parser(contract.columns["outcome"])
     labels = {value for i in range(ROWS) if (value := parse(str(make(i)))) is not None}
     assert set(contract.columns["outcome"].allowed) == labels
-    assert classification_package.task.classes_of(sorted(labels), contract)
+    assert classification_package.judging.new_decision(sorted(labels), contract).classes
 
 
 @pytest.mark.parametrize(
@@ -427,12 +434,26 @@ def test_what_cannot_work_is_refused_in_one_sentence_and_changes_nothing(
     outside = classification_package.root.parent / "elsewhere"
     outside.mkdir()
     file = put(str(outside / name), content) if name else outside / "nowhere.csv"
-    put("contract.yaml", "mine")
+    mine = put("contract.yaml", "target: {kind: binary}\n").read_text()
     assert classification_package.infer(file, target) == 1
     message = capsys.readouterr().err
     assert all(part in message for part in said), message
     assert message.count("\n") == 1
-    assert [path.name for path in Path().iterdir()] == ["contract.yaml"] and Path("contract.yaml").read_text() == "mine"
+    assert [path.name for path in Path().iterdir()] == ["contract.yaml"] and Path("contract.yaml").read_text() == mine
+
+
+@pytest.mark.parametrize(("make", "kind"), [(lambda i: i / 7, "continuous"), (lambda i: i % 3, "multiclass")])
+@pytest.mark.parametrize(
+    "before", [None, "", "a: [", "- 1\n", "target: 3\n", "target: {kind: other}\n", b"\xff\xfe\x00"]
+)
+def test_without_a_contract_that_says_what_is_predicted_the_values_do(
+    classification_package: Package, before: str | bytes | None, make: Callable[[int], Any], kind: str
+) -> None:
+    if before is not None:
+        put("contract.yaml", before)
+    put("data.csv", as_text(table(z=make)))
+    assert classification_package.infer("data.csv", "z") == 0
+    assert classification_package.contract.load().target.kind == kind
 
 
 def test_text_cannot_be_the_target_of_a_regression_project(

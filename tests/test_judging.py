@@ -48,7 +48,9 @@ def judged(code: Module, groups: list[np.ndarray], labels: np.ndarray, right: np
     params = code("settings").Params(model={"candidates": {}})
     said = np.where(right, labels, 1 - labels)
     scores, evaluate = np.eye(2)[said], code("pipeline.evaluate")
-    judge = code("pipeline.metric").Judge(contract, params, code("task").new_decision(["no", "yes"], contract))
+    judge = code("pipeline.metric").Judge(
+        contract, params, code("engineroom.judging").new_decision(["no", "yes"], contract)
+    )
     found, gain = evaluate.intervals(labels, scores, judge, evaluate.Baseline(np.full((1, 2), 0.5), judge), groups)
     return {name: found[name] for name in ("accuracy", "recall")} | {"gain": gain}
 
@@ -351,7 +353,9 @@ def test_a_candidate_whose_graph_is_another_model_is_named(code: Module, monkeyp
     candidates(code, monkeypatch, mine=partial(HistGradientBoostingClassifier, categorical_features=[0]))
     contract = code("engineroom.contract").parse(content(), "made")
     params = code("settings").Params(model={"candidates": {}})
-    judge = code("pipeline.metric").Judge(contract, params, code("task").new_decision(["no", "yes"], contract))
+    judge = code("pipeline.metric").Judge(
+        contract, params, code("engineroom.judging").new_decision(["no", "yes"], contract)
+    )
     features = np.random.default_rng(0).integers(0, 9, (400, 1)).astype(np.float32)
     inputs, y = {"features": features}, (features[:, 0] % 2).astype(int)
     fold = code("pipeline.fold").Fold(judge, None, inputs, y, inputs, y)
@@ -417,7 +421,7 @@ def judge_of(code: Module, kind: str, metric: str, costs: dict[str, float]) -> A
     assert margin > 0
     contract = code("engineroom.contract").parse(made, "made")
     params = code("settings").Params(model={"candidates": {}})
-    return code("pipeline.metric").Judge(contract, params, code("task").new_decision(targets, contract))
+    return code("pipeline.metric").Judge(contract, params, code("engineroom.judging").new_decision(targets, contract))
 
 
 def drawn(kind: str, rows: int, signal: float, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -516,11 +520,11 @@ def test_a_margin_that_a_metric_cannot_reach_is_refused(code: Module) -> None:
 
 
 def test_each_class_is_told_by_itself_and_a_rare_one_is_not_judged(code: Module) -> None:
-    task, report = code("task"), code("pipeline.report")
-    decision = task.Decision(kind="multiclass", classes=("a", "b", "c"))
+    report, decision_of = code("pipeline.report"), code("engineroom.judging").ClassDecision
+    decision = decision_of(kind="multiclass", classes=("a", "b", "c"))
     y, said = np.repeat([0, 1, 2], [30, 20, 19]), np.repeat([0, 1, 0], [40, 10, 19])
     parts = {"train": np.repeat([0, 1, 2], [5, 4, 3]), "test": y}
-    a, b, c = classes = task.by_class(parts, np.eye(3)[said], decision)
+    a, b, c = classes = decision.by_class(parts, np.eye(3)[said])
     assert (a["precision"], a["recall"]) == (30 / 59, 1) and (b["precision"], b["recall"]) == (1, 0.5)
     assert (c["precision"], c["recall"]) == (None, 0) and c["rows"] == {"train": 3, "test": 19}
     [sentence] = report.few_of(classes)
@@ -537,12 +541,6 @@ def test_costs_of_the_report_add_up(code: Module) -> None:
     assert shown(12_345, 12_100) == {"without": "12,345", "model": "12,100", "saving": "245"}
     assert shown(0.5, 1.25) == {"without": "0.500", "model": "1.250", "saving": "-0.750"}
     assert shown(1.0, 1.0)["saving"] == "0.00"
-
-
-def test_clients_are_told_a_threshold_where_there_is_one(code: Module) -> None:
-    decision = code("task").Decision
-    assert "threshold" not in decision(kind="multiclass", classes=("a", "b", "c")).told()
-    assert decision(kind="binary", classes=("a", "b")).told()["threshold"] == 0.5
 
 
 def tables() -> dict[str, tuple[dict[str, np.ndarray], np.ndarray]]:

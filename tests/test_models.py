@@ -77,18 +77,24 @@ def test_an_estimator_without_export_is_refused_by_name(render: Render, tmp_path
 
 WEIGHTS = """
 import sys
-from customer_model.settings import ModelParams, ValidationError
+from customer_model.engineroom import contract
+from customer_model.pipeline.metric import check_class_weight
+from customer_model.settings import Params, ParamsError
+params = Params(model={"class_weight": sys.argv[1], "candidates": {}})
 try:
-    print(ModelParams(class_weight=sys.argv[1], candidates={}))
-except ValidationError as error:
+    print(check_class_weight(contract.load(), params), params.model)
+except ParamsError as error:
     print(error)
 """
 
 
 @pytest.mark.parametrize(
     ("task", "weight", "said"),
-    [("classification", "balanced", "class_weight='balanced'"), ("classification", "fair", "must be null or balanced")]
-    + [("regression", "balanced", "must be null")],
+    [
+        ("classification", "balanced", "class_weight='balanced'"),
+        ("classification", "fair", "params.yaml: model.class_weight: must be null or balanced (found 'fair')"),
+    ]
+    + [("regression", "balanced", "must be null (found 'balanced')")],
 )
 def test_class_weights_without_effect_are_refused(render: Render, task: str, weight: str, said: str) -> None:
     assert said in run(render(task=task), "python", "-c", WEIGHTS, weight, **UNTOUCHED).stdout

@@ -28,7 +28,6 @@ from customer_model.serving.predictor import Predictor
 from customer_model.serving.problems import Problem
 from customer_model.serving.service import SMALL
 from customer_model.settings import Environment
-from customer_model.task import Answer
 
 MANY = 60  # more than there are threads for everything
 HALF = "\ud800"  # of a surrogate pair: no JSON parser need take it
@@ -293,7 +292,8 @@ def test_a_label_finds_its_prediction(policy: str, predictor: Predictor, environ
 
 
 def test_an_id_hides_no_field_of_an_answer(bundle: Bundle, contract: Contract) -> None:
-    named = {name: Column(type="id", role=("id",), nullable=True) for name in (*Answer.model_fields, "prediction_id")}
+    fields = (*bundle.decision.Answer.model_fields, "prediction_id")
+    named = {name: Column(type="id", role=("id",), nullable=True) for name in fields}
     ours = Predictor(replace(bundle, contract=contract.model_copy(update={"columns": contract.columns | named})))
     record, _ = ours.reader.one(ours.examples[0] | dict.fromkeys(named, "4711"))
     [scored], _ = ours.predict([record])

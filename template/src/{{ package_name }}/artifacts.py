@@ -1,5 +1,6 @@
-"""Where the stages leave their files, and how JSON and Parquet are read and written there."""
+"""Where the stages leave their files, and how JSON is read and written there."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -31,3 +32,9 @@ def write_json(path: Path, content: Any) -> None:
 
 def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -25,12 +25,12 @@ import onnxruntime
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json
 
-from .artifacts import SUMS
+from .artifacts import SUMS, digest
 from .engineroom import contract as contracts
 from .engineroom.contract import Contract, UserError, mistakes_of
+from .engineroom.judging import AnyDecision
 from .modality import Columns, Encoder, Inputs, Record
 from .runtime import session
-from .task import Decision
 
 FORMAT = 4
 MODEL, ENCODER, CONTRACT, REFERENCE, MANIFEST = FILES = (
@@ -67,7 +67,7 @@ class Manifest(BaseModel):
     contract_digest: str
     inputs: tuple[str, ...]
     output: str
-    decision: Decision
+    decision: AnyDecision
     golden: tuple[Golden, ...]
     lineage: dict[str, str]
 
@@ -83,7 +83,7 @@ class Bundle:
     session: onnxruntime.InferenceSession
 
     @property
-    def decision(self) -> Decision:
+    def decision(self) -> AnyDecision:
         return self.manifest.decision
 
     @classmethod
@@ -171,13 +171,7 @@ def save(path: Path, contract_file: Path, encoder: Encoder, manifest: Manifest) 
     (path / SUMS).write_text("".join(f"{digest(path / name)}  {name}\n" for name in FILES), encoding="utf-8")
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def version_of(content: Mapping[str, bytes], decision: Decision) -> str:
+def version_of(content: Mapping[str, bytes], decision: AnyDecision) -> str:
     """What tells a model from all others: a digest of all but the manifest, and of how it decides."""
     digests = [hashlib.sha256(content[name]).hexdigest() for name in FILES[:-1]]
     return hashlib.sha256(json.dumps([*digests, decision.model_dump()]).encode()).hexdigest()[:12]

@@ -27,7 +27,7 @@ from .pipeline.leakage import telling
 from .profile import LEVELS, MOST, Finding, distinct, examine, is_prose, shown
 from .settings import LeakageParams
 from .source import FILE, SourceError, files_of, naming_files, read_chunks, snapshot, sniff
-from .target import examine_target
+from .target import examine_target, predicts_numbers
 
 SAMPLE_ROWS = 100_000
 RAW = Path("data/raw")
@@ -35,8 +35,8 @@ SECRET = re.compile(r"://[^/:]*:(?!\$\{|\d+/)[^@]*@|(?i:pass|pwd|secret|token)\w
 DATABASES = (".db", ".sqlite", ".sqlite3")
 
 
-def infer(source: Source, target: str) -> Draft:
-    """A draft for the first records of a source.
+def infer(source: Source, target: str, numbers: bool | None = None) -> Draft:
+    """A draft for the first records of a source. The target is one of `numbers`, or of classes; None leaves it open.
 
     Raises:
         SourceError: the source cannot be read.
@@ -50,7 +50,7 @@ def infer(source: Source, target: str) -> Draft:
     repeats = sample.astype(str).duplicated().to_numpy()
     # Repeated records would hide identifiers, unless a record has so few columns that repeats are natural.
     records = sample[~repeats] if repeats.mean() < 0.5 else sample
-    predicted, section = _target(target, records[target].tolist(), source.decimal)
+    predicted, section = _target(target, records[target].tolist(), source.decimal, numbers)
     others = {name: _other(name, records[name].tolist(), source) for name in names if name != target}
     features = [o for o in others.values() if o.spec["type"] not in ("id", "ignored") and "role" not in o.spec]
     if not features:
@@ -113,7 +113,7 @@ def _set_aside(finding: Finding) -> None:
         finding.ignore(f"of type {kind}, the model only takes {', '.join(FEATURE_TYPES)}")
 
 
-def _target(name: str, raw: list[Any], decimal: str) -> tuple[Finding, dict[str, Any]]:
+def _target(name: str, raw: list[Any], decimal: str, numbers: bool | None) -> tuple[Finding, dict[str, Any]]:
     """The target's column and its section. Raises ContractError when this project cannot predict it."""
     if any(isinstance(value, (list, dict)) for value in raw):
         raise ContractError(f"{name!r} holds lists or objects: choose another target")
@@ -121,7 +121,7 @@ def _target(name: str, raw: list[Any], decimal: str) -> tuple[Finding, dict[str,
     if len(values) < 2:
         found = f"is always {shown(values[0])}" if values else "is empty"
         raise ContractError(f"{name!r} {found} in these records, so there is nothing to predict: choose another target")
-    finding, section = examine_target(name, raw, values, decimal)
+    finding, section = examine_target(name, raw, values, decimal, numbers)
     if gaps := len(raw) - len(finding.present):
         finding.spec["nullable"] = True
         finding.notes.append(f"{gaps:,} records have none and cannot be learned from")
@@ -237,7 +237,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         source = locate(options.data, options.query)
-        draft = infer(source, options.target.strip())
+        draft = infer(source, options.target.strip(), predicts_numbers(contract.PATH))
         draft = replace(draft, source=adopt(source))
         write(draft, contract.PATH)
     except UserError as error:

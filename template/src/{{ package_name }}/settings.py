@@ -10,12 +10,11 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import yaml
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, TypeAdapter, ValidationError, model_validator
 
 from .artifacts import SUMS
 from .engineroom.contract import Section, UserError, mistakes_of
 from .modality import FeatureParams
-from .task import CLASS_WEIGHTS
 
 log = logging.getLogger(__name__)
 
@@ -45,13 +44,6 @@ class ModelParams(Section):
     def spaces(self) -> dict[str, dict[str, Any]]:
         """The whole search space of each candidate."""
         return {name: self.shared | own for name, own in self.candidates.items()}
-
-    @field_validator("class_weight")
-    @classmethod
-    def _is_known(cls, value: str | None) -> str | None:
-        if value not in CLASS_WEIGHTS:
-            raise ValueError(f"must be {' or '.join(known or 'null' for known in CLASS_WEIGHTS)}")
-        return value
 
 
 class EvaluationParams(Section):

@@ -13,10 +13,10 @@ from ..artifacts import CANDIDATE, EVALUATION, TEST_SCORES, write_json
 from ..bundle import Bundle
 from ..engineroom import contract as contracts
 from ..engineroom.contract import NUMERIC, Contract, Costs
+from ..engineroom.judging import BLIND_METRICS
 from ..engineroom.showing import RARE, shared
 from ..runtime import clock
 from ..settings import load_params
-from ..task import BLIND_METRICS, by_class, cost, do_nothing, encode_target
 from . import command
 from .metric import Judge
 from .split import bound
@@ -34,7 +34,7 @@ def evaluate() -> None:
     bundle, test = Bundle.load(CANDIDATE), read_part("test")
     judge, columns, groups = Judge(contract, params, bundle.decision), columns_of(test), members(test, contract)
     targets = {
-        name: encode_target(target_of(part, contract), bundle.decision)
+        name: bundle.decision.encode(target_of(part, contract))
         for name, part in {"train": read_part("train"), "validation": read_part("validation"), "test": test}.items()
     }
     y, train_y = targets["test"], targets["train"]
@@ -56,7 +56,7 @@ def evaluate() -> None:
             "blind": baseline.blind is not None,
             "gain_over_baseline": gain,
             "chance": luck,
-            "classes": by_class(targets, scores, bundle.decision),
+            "classes": bundle.decision.by_class(targets, scores),
             "slices": slices(test, y, scores, judge),
             "importance": importance(columns, y, bundle, judge),
             "costs": costs(y, train_y, scores, bundle),
@@ -218,9 +218,9 @@ def importance(columns: dict[str, np.ndarray], y: np.ndarray, bundle: Bundle, ju
 
 def costs(y: np.ndarray, train_y: np.ndarray, scores: np.ndarray, bundle: Bundle) -> dict[str, Any]:
     """What decisions cost on the test part with the model and without one, in the contract's currency."""
-    prices = bundle.contract.costs
-    policy, without = do_nothing(y, train_y, bundle.decision, prices)
-    with_model = cost(y, bundle.decision.choose(scores), bundle.decision, prices)
+    prices, decision = bundle.contract.costs, bundle.decision
+    policy, without = decision.do_nothing(y, train_y, prices)
+    with_model = decision.cost(y, decision.choose(scores), prices)
     return {
         "currency": prices.currency,
         "stated": prices.model_copy(update={"currency": Costs().currency}) != Costs(),

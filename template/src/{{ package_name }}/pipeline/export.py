@@ -10,13 +10,13 @@ import numpy as np
 import pyarrow as pa
 
 from .. import model
-from ..artifacts import CANDIDATE, INGEST, read_json
-from ..bundle import MODEL, REFERENCE, Bundle, Golden, Manifest, digest, save
+from ..artifacts import CANDIDATE, INGEST, digest, read_json
+from ..bundle import MODEL, REFERENCE, Bundle, Golden, Manifest, save
 from ..engineroom.contract import PATH as CONTRACT
+from ..engineroom.judging import AnyDecision
 from ..reader import Reader, refused
 from ..records import to_raw
 from ..settings import PARAMS, Params
-from ..task import Decision
 from . import PipelineError, synthetic
 from .fold import Fold
 from .table import columns_of, read_part, write
@@ -24,7 +24,7 @@ from .table import columns_of, read_part, write
 GOLDEN_RECORDS, GOLDEN_DRAW = 5, 100
 
 
-def export(fitted: Any, decision: Decision, fold: Fold) -> Bundle:
+def export(fitted: Any, decision: AnyDecision, fold: Fold) -> Bundle:
     """Write the bundle and load it again, as the service will."""
     shutil.rmtree(CANDIDATE, ignore_errors=True)
     CANDIDATE.mkdir(parents=True)

@@ -9,7 +9,6 @@ import pyarrow as pa
 
 from .. import model
 from ..modality import Encoder, Inputs
-from ..task import encode_target
 from .metric import Judge
 from .table import columns_of, target_of
 from .watch import Watch
@@ -29,7 +28,7 @@ class Fold:
     @classmethod
     def of(cls, fitting: pa.Table, held_out: pa.Table, judge: Judge) -> Self:
         """Both tables, encoded."""
-        y, truth = (encode_target(target_of(part, judge.contract), judge.decision) for part in (fitting, held_out))
+        y, truth = (judge.decision.encode(target_of(part, judge.contract)) for part in (fitting, held_out))
         columns = columns_of(fitting)
         encoder = Encoder.fit(columns, judge.contract, judge.params.features)
         return cls(judge, encoder, encoder.encode(columns), y, encoder.encode(columns_of(held_out)), truth)

@@ -9,7 +9,7 @@ from typing import Any
 from ..artifacts import EVALUATION, GATE, INGEST, TRAINING, read_json, write_json
 from ..engineroom import contract as contracts
 from ..engineroom.contract import Contract
-from ..task import EXPLAINED, HIGHER_IS_BETTER, PARITY_UNIT
+from ..engineroom.judging import EXPLAINED, HIGHER_IS_BETTER, decision_type
 from . import PipelineError, command
 
 PARITY_LIMIT = 1e-5
@@ -25,7 +25,7 @@ def gate() -> None:
         chance(evaluation),
         *minimum(contract, evaluation),
         *slice_floor(contract, evaluation),
-        parity(training),
+        parity(contract, training),
         latency(contract, evaluation),
     ]
     passed, doubts = all(check["passed"] for check in checks), [*read_json(INGEST)["notices"], *too_good(evaluation)]
@@ -107,9 +107,9 @@ def slice_floor(contract: Contract, evaluation: dict[str, Any]) -> list[dict[str
     return checks
 
 
-def parity(training: dict[str, Any]) -> dict[str, Any]:
-    error = training["parity"]
-    says = f"bundle and trained model differ by at most {error:.1e} ({PARITY_UNIT}), allowed is {PARITY_LIMIT:.0e}"
+def parity(contract: Contract, training: dict[str, Any]) -> dict[str, Any]:
+    error, unit = training["parity"], decision_type(contract).parity_unit
+    says = f"bundle and trained model differ by at most {error:.1e} ({unit}), allowed is {PARITY_LIMIT:.0e}"
     return check("parity", error <= PARITY_LIMIT, says)
 
 

@@ -6,8 +6,7 @@ import pandas as pd
 import pyarrow as pa
 from tqdm import tqdm
 
-from ..artifacts import CLEAN, INGEST, write_json
-from ..bundle import digest
+from ..artifacts import CLEAN, INGEST, digest, write_json
 from ..engineroom import contract as contracts
 from ..engineroom.contract import Contract, Source
 from ..engineroom.showing import number, percent

@@ -12,7 +12,6 @@ import pandas as pd
 from .. import model
 from ..engineroom.contract import UserError
 from ..runtime import session
-from ..task import PARITY_UNIT, strata
 from . import PipelineError
 from .fold import Fold
 
@@ -35,7 +34,9 @@ def rehearse(tries: Mapping[str, Sequence[Mapping[str, Any]]], fold: Fold) -> No
 
 def fault(name: str, hyperparameters: Mapping[str, Any], fold: Fold) -> str:
     """Why a candidate cannot be used, or nothing. A few records can be too few, so all have the last word."""
-    fitting, held_out = _few("inputs", fold.inputs, "y", fold.y), _few("held_out", fold.held_out, "truth", fold.truth)
+    strata = fold.judge.decision.strata
+    fitting = _few("inputs", fold.inputs, "y", fold.y, strata(fold.y))
+    held_out = _few("held_out", fold.held_out, "truth", fold.truth, strata(fold.truth))
     few = replace(fold, **fitting, **held_out)
     try:
         reason = attempt(name, {**hyperparameters, **model.SHORT}, few)
@@ -59,8 +60,8 @@ def attempt(name: str, hyperparameters: Mapping[str, Any], fold: Fold) -> str:
     except Exception as failure:  # neither converters nor ONNX Runtime have a class of errors of their own
         said = (str(failure).strip() or type(failure).__name__).splitlines()[0]
         return said if isinstance(failure, ValueError) else f"{type(failure).__name__}: {said}"
-    wrong = not error <= WRONG
-    return f"its ONNX graph gives other scores than the fitted model, {error:.1e} off ({PARITY_UNIT})" if wrong else ""
+    wrong, unit = not error <= WRONG, fold.judge.decision.parity_unit
+    return f"its ONNX graph gives other scores than the fitted model, {error:.1e} off ({unit})" if wrong else ""
 
 
 def compare(exported: np.ndarray, native: np.ndarray, truth: np.ndarray) -> float:
@@ -82,9 +83,10 @@ def _exported(fitted: Any, fold: Fold) -> np.ndarray:
     return np.asarray(graph.run([output], fold.held_out)[0], dtype=np.float64)
 
 
-def _few(inputs: str, arrays: Mapping[str, np.ndarray], targets: str, y: np.ndarray) -> dict[str, Any]:
+def _few(
+    inputs: str, arrays: Mapping[str, np.ndarray], targets: str, y: np.ndarray, kinds: np.ndarray
+) -> dict[str, Any]:
     """The two fields of a fold with a few of their records, evenly of all classes or ranges of the target."""
-    kinds = strata(y)
     place = pd.Series(kinds).groupby(kinds).cumcount().to_numpy()
     rows = np.sort(np.argsort(place, kind="stable")[: max(FEW, OF_EACH * (kinds.max() + 1))])
     return {inputs: {name: array[rows] for name, array in arrays.items()}, targets: y[rows]}

@@ -1,7 +1,7 @@
 """Stage 8: the run for people who do not read code: an HTML report, a model card, a data dictionary, pictures.
 
 Nothing is measured here: every figure was written by an earlier stage. The texts stand in `templates/`; what a metric
-means, `task` knows, and what the test part showed, `results` puts into words.
+means, `judging` knows, and what the test part showed, `reporting` puts into words.
 """
 
 import base64
@@ -20,9 +20,9 @@ from ..artifacts import CANDIDATE, REPORT, TEST_SCORES, read_json
 from ..bundle import MANIFEST, Manifest
 from ..engineroom import contract as contracts
 from ..engineroom.contract import Column, Contract, Rule
+from ..engineroom.judging import EXPLAINED, HIGHER_IS_BETTER, AnyDecision
+from ..engineroom.reporting import dummy, explain, plots, summary
 from ..engineroom.showing import as_markdown, number, percent
-from ..results import CAPTIONS, DUMMY, explain, plots, summary
-from ..task import EXPLAINED, HIGHER_IS_BETTER, Decision
 from . import command
 from .gate import good_enough, reasons
 
@@ -144,21 +144,21 @@ def limits(
     return [*found, "Importance says what the model looks at, not what causes the outcome."]
 
 
-def draw(decision: Decision) -> list[dict[str, str]]:
-    """Save the task's pictures as PNG files, and give them back for the page to embed."""
+def draw(decision: AnyDecision) -> list[dict[str, str]]:
+    """Save the pictures of the test part as PNG files, and give them back for the page to embed."""
     from matplotlib import style
     from matplotlib.figure import Figure
 
     found, folder = [], REPORT / "plots"
     folder.mkdir(parents=True)
     with np.load(TEST_SCORES) as test, style.context(TEMPLATES / "plots.mplstyle"):
-        for title, plot in plots(decision).items():
+        for title, caption, plot in plots(decision):
             figure = Figure(figsize=(4.6, 4.0), layout="constrained")
-            plot(figure.subplots(), test["y"], test["scores"], decision)
+            plot(figure.subplots(), test["y"], test["scores"])
             file = folder / f"{title.lower().replace(' ', '_')}.png"
             figure.savefig(file)
             png = base64.b64encode(file.read_bytes()).decode()
-            found.append({"title": title, "caption": CAPTIONS[title], "png": png})
+            found.append({"title": title, "caption": caption, "png": png})
     return found
 
 
@@ -176,7 +176,7 @@ def render(document: str, facts: dict[str, Any]) -> str:
     environment.filters |= {"number": number, "percent": percent, "expected": expected}
     return environment.get_template(f"{document}.j2").render(
         facts,
-        dummy=BLIND if facts["evaluation"]["blind"] else DUMMY,
+        dummy=BLIND if facts["evaluation"]["blind"] else dummy(facts["manifest"].decision),
         explained=EXPLAINED,
         higher=HIGHER_IS_BETTER,
         few_of_class=FEW_OF_CLASS,

@@ -20,8 +20,8 @@ from sklearn.model_selection import (
 from ..artifacts import CLEAN, PARTS, SPLIT, write_json
 from ..engineroom import contract as contracts
 from ..engineroom.contract import Contract
+from ..engineroom.judging import decision_type, new_decision
 from ..settings import load_params
-from ..task import encode_target, new_decision, strata
 from . import PipelineError, command
 from .table import read, target_of, write
 
@@ -73,7 +73,7 @@ def periods(table: pa.Table, parts: Parts, contract: Contract) -> dict[str, list
 def labels_of(table: pa.Table, contract: Contract) -> np.ndarray:
     """The target as numbers (n,). Raises ContractError when the labels do not fit the contract."""
     values = target_of(table, contract)
-    return encode_target(values, new_decision(values, contract))
+    return new_decision(values, contract).encode(values)
 
 
 def divide(table: pa.Table, contract: Contract, seed: int) -> Parts:
@@ -84,7 +84,7 @@ def divide(table: pa.Table, contract: Contract, seed: int) -> Parts:
     units = bound(table, contract) if groups is None else np.unique(groups, return_inverse=True)[1]
     first = np.unique(units, return_index=True)[1]
     if groups is None and ratios.stratify:
-        classes = strata(labels_of(table, contract))[first]
+        classes = decision_type(contract).strata(labels_of(table, contract))[first]
     try:
         rest, test = _cut(np.arange(len(first)), ratios.test, classes, seed)
         train, validation = _cut(rest, ratios.validation / (ratios.train + ratios.validation), classes, seed)
@@ -227,7 +227,7 @@ def folds(
     if count == 1:
         yield list(folds(table, contract, y, HELD_OUT, seed))[-1]
         return
-    classes, groups = strata(y), groups_of(table, contract)
+    classes, groups = decision_type(contract).strata(y), groups_of(table, contract)
     if time := contract.only("time"):
         moments, moment = np.unique(table.column(time).to_numpy(), return_inverse=True)
         for splits in TimeSeriesSplit(count).split(moments):  # rows of one moment stay together

@@ -8,8 +8,8 @@ from tqdm import tqdm
 from .. import model
 from ..artifacts import CANDIDATE, CHECKPOINTS, TRAINING, TUNING, read_json, write_json
 from ..engineroom import contract as contracts
+from ..engineroom.judging import new_decision
 from ..settings import load_params
-from ..task import new_decision
 from . import command
 from .export import export
 from .fold import Fold

@@ -13,8 +13,8 @@ import pyarrow as pa
 from .. import model
 from ..artifacts import TUNING, write_json
 from ..engineroom import contract as contracts
+from ..engineroom.judging import new_decision
 from ..settings import load_params
-from ..task import new_decision, strata
 from . import PipelineError, command
 from .fold import Fold
 from .metric import Judge
@@ -45,7 +45,7 @@ def tune() -> None:
 
 def prepare(train: pa.Table, judge: Judge) -> list[Fold]:
     """Encode each fold with what its own fitting part taught; trials then share the work."""
-    contract, params = judge.contract, judge.params
+    contract, params, strata = judge.contract, judge.params, judge.decision.strata
     y = labels_of(train, contract)
     prepared = []
     for fitting, scoring in folds(train, contract, y, params.tune.folds, params.seed):

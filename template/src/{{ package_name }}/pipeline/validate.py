@@ -13,7 +13,7 @@ from ..records import as_bound
 from ..settings import load_params
 from . import PipelineError, command
 from .leakage import near_copies
-from .metric import primary_metric
+from .metric import check_class_weight, primary_metric
 from .split import MERGE
 from .table import read
 
@@ -23,6 +23,7 @@ EXAMPLES = 5
 def validate() -> None:
     contract, params = contracts.load(), load_params()
     primary_metric(contract)  # a wrong name would else be found after the search
+    check_class_weight(contract, params)
     frame = read(CLEAN).to_pandas()
     refused, accepted = outside_values(frame, contract)
     violations = [*size(frame, contract), *rare_classes(frame, contract), *completeness(frame, contract)]

@@ -17,11 +17,10 @@ from typing import Any
 
 import numpy as np
 from fastapi import FastAPI, Request, Response
-from pydantic import Field
+from pydantic import BaseModel, Field, create_model
 
 from ..bundle import Bundle
 from ..modality import Part, Record
-from ..task import Answer
 from .body import bare_media, media_type, read
 from .openapi import record_body
 from .problems import responses
@@ -35,7 +34,7 @@ class Contribution(Part):
     contribution: float
 
 
-class Explanation(Answer):
+class Explained(BaseModel):
     """The prediction, and what moves the score behind it; contributions do not add up to the score."""
 
     explained: str = Field(description="what the score is, such as the probability of a class")
@@ -45,7 +44,7 @@ class Explanation(Answer):
 
 
 def explanation_of(bundle: Bundle, record: Record) -> dict[str, Any]:
-    """A typed record -> an `Explanation` as JSON has it.
+    """A typed record -> its answer and an `Explained`, as JSON has them.
 
     The model scores the record, and it without each part, at once: a row for each column of a table, some 50 for texts
     and pictures, and one more.
@@ -85,4 +84,6 @@ def explain(app: FastAPI, service: Service) -> None:
 
     documented: dict[str, Any] = {"responses": responses(400, 408, 413, 415, 422, 503), "tags": ["predict"]}
     body = record_body(predictor, tuple(bare))
-    add_post(app, "/explain", explain_one, response_model=Explanation, openapi_extra=body, **documented)
+    both = (Explained, predictor.bundle.decision.Answer)  # fields of the last come first
+    model = create_model("Explanation", __base__=both, __doc__=Explained.__doc__)
+    add_post(app, "/explain", explain_one, response_model=model, openapi_extra=body, **documented)

@@ -11,7 +11,6 @@ from pydantic.json_schema import models_json_schema
 
 from ..engineroom.contract import Contract
 from ..reader import record_schema, value_schema
-from ..task import Answer
 from .body import JSON
 from .predictor import Predictor
 from .problems import FieldError, ProblemDocument, responses
@@ -33,11 +32,11 @@ class PredictionColumns(BaseModel):
 
 
 @cache
-def answer_model(ids: tuple[str, ...]) -> type[BaseModel]:
-    """What one record is answered: its ids, the task's answer, and what names the prediction."""
+def answer_model(ids: tuple[str, ...], answer: type[BaseModel]) -> type[BaseModel]:
+    """What one record is answered: its ids, the decision's answer, and what names the prediction."""
     fields: dict[str, Any] = {f"id_{number}": (str | None, Field(None, alias=name)) for number, name in enumerate(ids)}
     fields |= {"prediction_id": (str, ...), "model_version": (str, ...), "warnings": (list[FieldError], [])}
-    return create_model("Prediction", __base__=Answer, **fields)
+    return create_model("Prediction", __base__=answer, **fields)
 
 
 def answers_model(answer: Any) -> Any:

@@ -30,7 +30,7 @@ def predict(app: FastAPI, service: Service) -> None:
         served_by(request, answer["model_version"])
         return JsonResponse(answer)
 
-    body, answer = record_body(predictor, tuple(bare)), answer_model(predictor.ids)
+    body, answer = record_body(predictor, tuple(bare)), answer_model(predictor.ids, predictor.bundle.decision.Answer)
     add_post(app, "/predict", predict_one, response_model=answer, openapi_extra=body, **DOCUMENTED)
 
 
@@ -42,7 +42,8 @@ def batch(app: FastAPI, service: Service) -> None:
         """Predict many records, given as a list or by column: all of them, or none when one is refused."""
         return await answer_many(request, service, table_of, _as_asked)
 
-    body, answers = batch_body(predictor, service.environment.max_rows), answers_model(answer_model(predictor.ids))
+    body = batch_body(predictor, service.environment.max_rows)
+    answers = answers_model(answer_model(predictor.ids, predictor.bundle.decision.Answer))
     add_post(app, "/predict/batch", predict_batch, response_model=answers, openapi_extra=body, **DOCUMENTED)
 
 

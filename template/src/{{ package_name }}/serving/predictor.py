@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import task
 from ..bundle import GOLDEN_TOLERANCE, Bundle, BundleError
 from ..reader import Reader, refused
 from ..records import Value
@@ -15,8 +14,8 @@ from ..records import Value
 Record = Mapping[str, Value]
 Answer = dict[str, Any]
 
-# Fields of an answer, of the service and of batch scoring: an id of such a name does not come back, it would hide one.
-TAKEN = {*task.Answer.model_fields, "prediction_id", "model_version", "warnings", "warning", "error"}
+# Fields beside those of an `Answer`, in the service and in batch scoring.
+TAKEN = {"prediction_id", "model_version", "warnings", "warning", "error"}
 FEW = 16  # up to so many, one by one is faster than column by column
 
 
@@ -29,7 +28,8 @@ class Predictor:
         self.version = bundle.manifest.model_version
         self.examples = [golden.record for golden in bundle.manifest.golden]
         self.reader = Reader(self.contract)
-        self.ids = tuple(name for name in self.contract.with_role("id") if name in self.contract.inputs.keys() - TAKEN)
+        taken = TAKEN | bundle.decision.Answer.model_fields.keys()  # an id of such a name would hide a field
+        self.ids = tuple(name for name in self.contract.with_role("id") if name in self.contract.inputs.keys() - taken)
         self._compare_golden()
 
     def predict(self, records: Sequence[Record]) -> tuple[list[Answer], np.ndarray]:

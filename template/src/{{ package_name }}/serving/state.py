@@ -62,7 +62,7 @@ def _add_metadata(app: FastAPI, service: Service) -> None:
             "decision": manifest.decision.told(),
             "problem": served.contract.problem.model_dump(),
             "input_schema": record_schema(served.contract, served.examples),
-            "output_schema": answer_model(served.ids).model_json_schema(),
+            "output_schema": answer_model(served.ids, served.bundle.decision.Answer).model_json_schema(),
         }
 
 

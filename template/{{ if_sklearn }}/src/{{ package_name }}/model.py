@@ -21,11 +21,11 @@ from sklearn.utils.validation import has_fit_parameter
 
 from . import preprocessing
 from .bundle import EMBEDDING
+from .engineroom.judging import Decision
 from .estimators import ESTIMATORS, OUTPUT, scores_of
 from .modality import Encoder, Inputs
 from .pipeline.watch import Watch
 from .settings import ParamsError
-from .task import Decision
 
 LINEAR_BASELINE = "linear"
 LIBRARIES = ("scikit-learn", "skl2onnx")

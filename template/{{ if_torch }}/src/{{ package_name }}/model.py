@@ -16,13 +16,13 @@ from torch import Tensor, nn
 from . import network, networks, objective, training
 from .bundle import EMBEDDING
 from .engineroom.contract import mistakes_of
+from .engineroom.judging import Decision
 from .modality import Encoder, Inputs
 from .network import Network
 from .networks import COMPONENTS, NETWORKS
 from .objective import Objective, outputs
 from .pipeline.watch import Watch
 from .settings import ParamsError
-from .task import Decision
 from .training import SCORED_ROWS, Batches, Trainer, Training, device_of, fingerprint_of, score_of
 
 LINEAR_BASELINE = "linear"

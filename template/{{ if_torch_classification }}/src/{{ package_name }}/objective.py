@@ -5,12 +5,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .task import Decision
+from .engineroom.judging import Decision
 
 
 def outputs(decision: Decision) -> int:
     """Width of the network's last layer."""
-    return 1 if decision.kind == "binary" else len(decision.classes)
+    return 1 if decision.kind == "binary" else decision.outputs
 
 
 class Objective(nn.Module):
@@ -18,7 +18,7 @@ class Objective(nn.Module):
 
     def __init__(self, decision: Decision, y: np.ndarray, class_weight: str | None) -> None:
         super().__init__()
-        counts = np.bincount(y, minlength=len(decision.classes))
+        counts = np.bincount(y, minlength=decision.outputs)
         weights = len(y) / (len(counts) * counts) if class_weight else np.ones(len(counts))
         self.binary = decision.kind == "binary"
         self.register_buffer("weights", torch.tensor(weights, dtype=torch.float32))

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .task import Decision
+from .engineroom.judging import Decision
 
 
 def outputs(decision: Decision) -> int:

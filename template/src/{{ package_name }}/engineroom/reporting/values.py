@@ -1,29 +1,21 @@
-"""What the test part showed, for the readers of the report: sentences and pictures. Nothing is measured here."""
+"""What the test part showed of numbers."""
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from .engineroom.contract import Contract
-from .engineroom.showing import number, of_100, percent
-from .task import Decision
+from ..contract import Contract
+from ..judging import ValueDecision
+from ..showing import number, of_100, percent
+from .picture import Picture
 
-Plot = Callable[[Any, np.ndarray, np.ndarray, Decision], None]
-
-DUMMY = "gives every record the same number, the best one"  # what the best of `dummies` does, for readers
-CAPTIONS = {  # how to read each of `plots`
-    "Predicted and true": "A dot is a test record; on the dashed line the prediction is exact, in the band the truth "
-    "lies inside its interval.",
-    "Residuals": "What the prediction missed, by its size; a slope or a funnel is something left to learn.",
-    "Distribution of residuals": "How many records are missed by how much, and in which direction.",
-}
+DUMMY = "gives every record the same number, the best one"
 
 
 def summary(
-    measured: dict[str, dict[str, float]], baseline: dict[str, float], decision: Decision, contract: Contract
+    measured: dict[str, dict[str, float]], baseline: dict[str, float], decision: ValueDecision, contract: Contract
 ) -> list[str]:
-    """The test result in sentences; `measured` holds value, low and high of each metric, `baseline` the dummy's."""
     unit, error = f" {contract.target.unit}".rstrip(), measured["mae"]
     found = [
         f"A prediction of {contract.target.name} is off by {number(error['value'])}{unit} on average "
@@ -38,8 +30,7 @@ def summary(
     return found
 
 
-def explain(decision: Decision, contract: Contract) -> list[str]:
-    """What comes with a prediction, and what its errors cost, in sentences."""
+def explain(decision: ValueDecision, contract: Contract) -> list[str]:
     unit, costs = contract.target.unit, contract.costs
     width = f"{number(decision.half_width)} {unit}".rstrip()
     return [
@@ -50,16 +41,28 @@ def explain(decision: Decision, contract: Contract) -> list[str]:
     ]
 
 
-def plots(decision: Decision) -> dict[str, Plot]:
-    """How each picture of the test part is drawn, by title; takes axes, targets, scores and the decision."""
-    return {
-        "Predicted and true": _predicted_true,
-        "Residuals": _residuals,
-        "Distribution of residuals": _histogram,
-    }
+def plots(decision: ValueDecision) -> list[Picture]:
+    return [
+        Picture(
+            "Predicted and true",
+            "A dot is a test record; on the dashed line the prediction is exact, in the band the truth lies inside its "
+            "interval.",
+            partial(_predicted_true, decision),
+        ),
+        Picture(
+            "Residuals",
+            "What the prediction missed, by its size; a slope or a funnel is something left to learn.",
+            _residuals,
+        ),
+        Picture(
+            "Distribution of residuals",
+            "How many records are missed by how much, and in which direction.",
+            partial(_histogram, decision),
+        ),
+    ]
 
 
-def _predicted_true(axes: Any, y: np.ndarray, scores: np.ndarray, decision: Decision) -> None:
+def _predicted_true(decision: ValueDecision, axes: Any, y: np.ndarray, scores: np.ndarray) -> None:
     predicted = scores[:, 0]
     ends = np.array([min(y.min(), predicted.min()), max(y.max(), predicted.max())])
     axes.fill_between(ends, ends - decision.half_width, ends + decision.half_width, alpha=0.15, label="interval")
@@ -69,14 +72,14 @@ def _predicted_true(axes: Any, y: np.ndarray, scores: np.ndarray, decision: Deci
     axes.legend()
 
 
-def _residuals(axes: Any, y: np.ndarray, scores: np.ndarray, decision: Decision) -> None:
+def _residuals(axes: Any, y: np.ndarray, scores: np.ndarray) -> None:
     predicted = scores[:, 0]
     axes.axhline(0, linestyle="--", color="0.5")
     axes.scatter(predicted, y - predicted, s=8, alpha=0.5, linewidth=0)
     axes.set(xlabel="Predicted", ylabel="True minus predicted")
 
 
-def _histogram(axes: Any, y: np.ndarray, scores: np.ndarray, decision: Decision) -> None:
+def _histogram(decision: ValueDecision, axes: Any, y: np.ndarray, scores: np.ndarray) -> None:
     axes.hist(y - scores[:, 0], bins=40)
     for edge in (-decision.half_width, decision.half_width):
         axes.axvline(edge, linestyle="--", color="0.5")

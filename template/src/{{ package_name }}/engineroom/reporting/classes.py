@@ -1,35 +1,22 @@
-"""What the test part showed, for the readers of the report: sentences and pictures. Nothing is measured here."""
+"""What the test part showed of classes. scikit-learn is imported when a picture is drawn."""
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
-from sklearn.calibration import calibration_curve
-from sklearn.metrics import ConfusionMatrixDisplay, PrecisionRecallDisplay, RocCurveDisplay
 
-from .engineroom.contract import Contract
-from .engineroom.showing import number, of_100, percent
-from .task import Decision
+from ..contract import Contract
+from ..judging import ClassDecision
+from ..showing import number, of_100, percent
+from .picture import Picture
 
-Plot = Callable[[Any, np.ndarray, np.ndarray, Decision], None]
-
-DUMMY = "gives every record the class shares"  # what `dummies` do, for readers
-CAPTIONS = {  # how to read each of `plots`
-    "Confusion matrix": "Number of test records by what they are and what the model says; on the diagonal it is right.",
-    "ROC curve": "Share of hits against share of false alarms, for every threshold; the nearer to the upper left "
-    "corner, the better. The dot is the threshold in use.",
-    "Precision and recall": "How many flagged records are right against how many are found, for every threshold; the "
-    "nearer to the upper right corner, the better.",
-    "Calibration": "What the model calls probable against what happened; on the dashed line, its probabilities can be "
-    "taken at their word.",
-}
+DUMMY = "gives every record the class shares"
 
 
 def summary(
-    measured: dict[str, dict[str, float]], baseline: dict[str, float], decision: Decision, contract: Contract
+    measured: dict[str, dict[str, float]], baseline: dict[str, float], decision: ClassDecision, contract: Contract
 ) -> list[str]:
-    """The test result in sentences; `measured` holds value, low and high of each metric, `baseline` the dummy's."""
-    if decision.kind == "multiclass":
+    if not decision.binary:
         return _summary_of_several(measured, baseline, decision)
     meant = (
         f"\N{LEFT DOUBLE QUOTATION MARK}{contract.target.name} = {decision.classes[1]}\N{RIGHT DOUBLE QUOTATION MARK}"
@@ -50,7 +37,7 @@ def summary(
 
 
 def _summary_of_several(
-    measured: dict[str, dict[str, float]], baseline: dict[str, float], decision: Decision
+    measured: dict[str, dict[str, float]], baseline: dict[str, float], decision: ClassDecision
 ) -> list[str]:
     blindly = f"Always naming the commonest class would be right for {100 * baseline['accuracy']:.0f}."
     found = [f"Of 100 records, the model gives {of_100(measured['accuracy'])} the right class.", blindly]
@@ -60,10 +47,9 @@ def _summary_of_several(
     return found
 
 
-def explain(decision: Decision, contract: Contract) -> list[str]:
-    """How probabilities become decisions, and what these cost, in sentences."""
+def explain(decision: ClassDecision, contract: Contract) -> list[str]:
     costs, money = contract.costs, contract.costs.currency
-    if decision.kind == "multiclass":
+    if not decision.binary:
         wrong = f"Each record that gets a wrong class costs {number(costs.misclassified)} {money}."
         return ["A record gets the class with the highest probability.", wrong]
     flagged = f"A record is flagged from a probability of {percent(decision.threshold)} on"
@@ -77,19 +63,41 @@ def explain(decision: Decision, contract: Contract) -> list[str]:
     ]
 
 
-def plots(decision: Decision) -> dict[str, Plot]:
-    """How each picture of the test part is drawn, by title; takes axes, targets, scores and the decision."""
-    if decision.kind == "multiclass":
-        return {"Confusion matrix": _confusion, "Calibration": _calibration}
-    return {
-        "Confusion matrix": _confusion,
-        "ROC curve": _roc,
-        "Precision and recall": _precision_recall,
-        "Calibration": _calibration,
-    }
+def plots(decision: ClassDecision) -> list[Picture]:
+    confusion = Picture(
+        "Confusion matrix",
+        "Number of test records by what they are and what the model says; on the diagonal it is right.",
+        partial(_confusion, decision),
+    )
+    calibration = Picture(
+        "Calibration",
+        "What the model calls probable against what happened; on the dashed line, its probabilities can be taken at "
+        "their word.",
+        partial(_calibration, decision),
+    )
+    return [confusion, *(_of_thresholds(decision) if decision.binary else []), calibration]
 
 
-def _confusion(axes: Any, y: np.ndarray, scores: np.ndarray, decision: Decision) -> None:
+def _of_thresholds(decision: ClassDecision) -> list[Picture]:
+    return [
+        Picture(
+            "ROC curve",
+            "Share of hits against share of false alarms, for every threshold; the nearer to the upper left corner, "
+            "the better. The dot is the threshold in use.",
+            partial(_roc, decision),
+        ),
+        Picture(
+            "Precision and recall",
+            "How many flagged records are right against how many are found, for every threshold; the nearer to the "
+            "upper right corner, the better.",
+            partial(_precision_recall, decision),
+        ),
+    ]
+
+
+def _confusion(decision: ClassDecision, axes: Any, y: np.ndarray, scores: np.ndarray) -> None:
+    from sklearn.metrics import ConfusionMatrixDisplay
+
     many = len(decision.classes) > 10
     ConfusionMatrixDisplay.from_predictions(
         y,
@@ -104,7 +112,9 @@ def _confusion(axes: Any, y: np.ndarray, scores: np.ndarray, decision: Decision)
     )
 
 
-def _roc(axes: Any, y: np.ndarray, scores: np.ndarray, decision: Decision) -> None:
+def _roc(decision: ClassDecision, axes: Any, y: np.ndarray, scores: np.ndarray) -> None:
+    from sklearn.metrics import RocCurveDisplay
+
     RocCurveDisplay.from_predictions(y, scores[:, 1], name="model", plot_chance_level=True, ax=axes)
     flagged = decision.choose(scores) == 1
     axes.plot(flagged[y == 0].mean(), flagged[y == 1].mean(), "o", label=f"threshold {decision.threshold:.2g}")
@@ -112,7 +122,9 @@ def _roc(axes: Any, y: np.ndarray, scores: np.ndarray, decision: Decision) -> No
     axes.legend()
 
 
-def _precision_recall(axes: Any, y: np.ndarray, scores: np.ndarray, decision: Decision) -> None:
+def _precision_recall(decision: ClassDecision, axes: Any, y: np.ndarray, scores: np.ndarray) -> None:
+    from sklearn.metrics import PrecisionRecallDisplay
+
     PrecisionRecallDisplay.from_predictions(y, scores[:, 1], name="model", plot_chance_level=True, ax=axes)
     flagged = decision.choose(scores) == 1
     if flagged.any():
@@ -122,13 +134,14 @@ def _precision_recall(axes: Any, y: np.ndarray, scores: np.ndarray, decision: De
     axes.legend()
 
 
-def _calibration(axes: Any, y: np.ndarray, scores: np.ndarray, decision: Decision) -> None:
-    binary = decision.kind == "binary"
-    shown = scores[:, 1] if binary else scores.max(axis=1)
-    happened = y == 1 if binary else y == scores.argmax(axis=1)
+def _calibration(decision: ClassDecision, axes: Any, y: np.ndarray, scores: np.ndarray) -> None:
+    from sklearn.calibration import calibration_curve
+
+    shown = scores[:, 1] if decision.binary else scores.max(axis=1)
+    happened = y == 1 if decision.binary else y == scores.argmax(axis=1)
     observed, predicted = calibration_curve(happened, shown, n_bins=10, strategy="quantile")
     axes.plot([0, 1], [0, 1], linestyle="--", color="0.6", label="perfect")
     axes.plot(predicted, observed, marker="o", clip_on=False, label="model")
-    name = f"probability of {decision.classes[1]!r}" if binary else "probability of the predicted class"
+    name = f"probability of {decision.classes[1]!r}" if decision.binary else "probability of the predicted class"
     axes.set(xlabel=f"Predicted {name}", ylabel="Observed share", xlim=(0, 1), ylim=(0, 1))
     axes.legend()
