@@ -325,7 +325,7 @@ def candidates(code: Module, monkeypatch: pytest.MonkeyPatch, **estimators: Call
     """More estimators than there are, as a user would add them."""
     for name, make in estimators.items():
         made = lambda seed, class_weight, make=make, **options: make(**options)  # noqa: E731
-        monkeypatch.setitem(code("model").ESTIMATORS, name, made)
+        monkeypatch.setitem(code("candidates").CANDIDATES, name, made)
 
 
 @pytest.mark.usefixtures("one_thread")
@@ -336,9 +336,9 @@ def test_a_candidate_without_export_is_named_before_anything_is_searched(
     from sklearn.semi_supervised import LabelSpreading
 
     candidates(code, monkeypatch, mine=LabelSpreading, near=KNeighborsClassifier)
-    monkeypatch.setattr(code("pipeline.tune"), "search", lambda *_: pytest.fail("searched first"))
+    monkeypatch.setattr(code("pipeline.tune"), "search_space", lambda *_: pytest.fail("searched first"))
     near = {"n_neighbors": 400}  # more than a few records: that it fails on those is not held against it
-    with pytest.raises(code("pipeline").PipelineError) as refused:
+    with pytest.raises(code("settings").ParamsError) as refused:
         run_on_rare(content(), {"candidates": {"linear": {}, "mine": {}, "near": near}})
     said = str(refused.value)
     assert "params.yaml: model.candidates: mine: LabelSpreading cannot be exported to ONNX" in said
@@ -358,19 +358,19 @@ def test_a_candidate_whose_graph_is_another_model_is_named(code: Module, monkeyp
     )
     features = np.random.default_rng(0).integers(0, 9, (400, 1)).astype(np.float32)
     inputs, y = {"features": features}, (features[:, 0] % 2).astype(int)
-    fold = code("pipeline.fold").Fold(judge, None, inputs, y, inputs, y)
-    rehearse = code("pipeline.rehearsal").rehearse
+    fold = code("learning.fold").Fold(code("project").learner(), judge, None, inputs, y, inputs, y)
+    rehearse = code("learning.rehearsal").rehearse
     rehearse({"boosting": [{}], "linear": [{}]}, fold)
-    with pytest.raises(code("pipeline").PipelineError, match=r"mine: its ONNX graph gives other scores .* boosting$"):
+    with pytest.raises(code("settings").ParamsError, match=r"mine: its ONNX graph gives other scores .* boosting$"):
         rehearse({"boosting": [{}], "mine": [{}]}, fold)
 
 
 def test_a_search_begins_in_the_middle_and_each_named_choice_is_tried_for_its_export(code: Module) -> None:
-    tune = code("pipeline.tune")
+    search = code("learning.search")
     space = {"C": {"low": 0.1, "high": 10, "log": True}, "leaves": {"low": 2, "high": 5}, "kernel": "rbf"}
-    assert tune.middle(space) == {"C": 1.0, "leaves": 4, "kernel": "rbf"}
+    assert search.middle(space) == {"C": 1.0, "leaves": 4, "kernel": "rbf"}
     kernels = {"kernel": {"choices": ["rbf", "linear"]}, "width": {"choices": [1, 2, 3]}}
-    assert list(tune.corners(kernels)) == [{"kernel": "linear", "width": 2}, {"kernel": "rbf", "width": 2}]
+    assert list(search.corners(kernels)) == [{"kernel": "linear", "width": 2}, {"kernel": "rbf", "width": 2}]
 
 
 @pytest.mark.parametrize(("late", "found"), [("most", 1.0), ("all", 90.0)])
@@ -599,18 +599,23 @@ def test_an_outlier_moves_little_keeps_its_order_and_older_bundles_their_numbers
     assert older.many({"a": np.array([fitted.high, 50.0])})[0, 0] == older.many({"a": np.array([50.0])})[0, 0]
 
 
+def unencoded(kind: str) -> dict[str, Any]:
+    """What a candidate is built with where its inputs are numbers as they are."""
+    return {"encoder": None, "decision": SimpleNamespace(kind=kind), "class_weight": None, "seed": 0}
+
+
 @pytest.mark.usefixtures("one_thread")
 def test_trees_are_added_until_held_out_records_gain_no_more(code: Module) -> None:
     generator = np.random.default_rng(0)
     features = generator.normal(size=(600, 3)).astype(np.float32)
     y = (features[:, 0] + generator.normal(size=600) > 0).astype(int)
-    model, watch = code("model"), code("pipeline.watch").Watch
+    learns, watch = code("project").learner(), code("learning.watch").Watch
     inputs, held_out = {"features": features[:300]}, {"features": features[300:]}
     trees = {}
     for name, truth in {"learned": y[300:], "not learned": 1 - y[300:]}.items():
-        built = model.build("boosting", {}, encoder=None, decision=None, class_weight=None, seed=0)
-        fitted = model.fit(built, inputs, y[:300], watch(held_out, truth, "", judge=None, sign=1))
-        trees[name] = fitted[-1].n_iter_
+        built = learns.build("boosting", {}, **unencoded("binary"))
+        fitted = learns.framework.fit(built, inputs, y[:300], watch(held_out, truth, "", judge=None, sign=1))
+        trees[name] = fitted.pipeline[-1].n_iter_
     assert trees["not learned"] == 20 < trees["learned"] < 1_000, trees
 
 
@@ -620,13 +625,14 @@ def test_values_next_to_each_other_are_told_apart_in_the_graph(
     code_of_numbers: Module, tmp_path: Path, name: str
 ) -> None:
     """A threshold between them has no float32 of its own: rounded to the nearest, it moved half of the records."""
-    model, watch = code_of_numbers("model"), code_of_numbers("pipeline.watch").Watch
+    learns, watch = code_of_numbers("project").learner(), code_of_numbers("learning.watch").Watch
+    model = learns.framework
     values = [np.float32(1)]
     while len(values) < 8:
         values.append(np.nextafter(values[-1], np.float32(2)))
     which = np.random.default_rng(0).integers(8, size=400)
     inputs, y = {"features": np.array(values)[which].reshape(-1, 1)}, 5.0 * (which % 3)
-    built = model.build(name, {}, encoder=None, decision=None, class_weight=None, seed=0)
+    built = learns.build(name, {}, **unencoded("continuous"))
     fitted = model.fit(built, inputs, y, watch(inputs, y, "", judge=None, sign=1))
     output = model.export(fitted, inputs, tmp_path / "model.onnx")
     [graphs] = code_of_numbers("runtime").session((tmp_path / "model.onnx").read_bytes(), 1).run([output], inputs)

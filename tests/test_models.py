@@ -6,17 +6,19 @@ from conftest import TASKS, UNTOUCHED, Render, run
 PARITY = """
 import pathlib, sys
 import numpy as np, onnxruntime
-from customer_model import model
-from customer_model.estimators import ESTIMATORS
-from customer_model.pipeline.watch import Watch
+from types import SimpleNamespace
+from customer_model.learning.watch import Watch
+from customer_model.project import learner
 generator = np.random.default_rng(0)
 features = generator.normal(size=(400, 6)).astype(np.float32)
 signal = features[:, 0] + features[:, 1] * features[:, 2]
-y = signal if sys.argv[1] == "regression" else np.digitize(signal, [-1, 1])
+regression, learns = sys.argv[1] == "regression", learner()
+y, kind = (signal, "continuous") if regression else (np.digitize(signal, [-1, 1]), "multiclass")
+knobs = {"encoder": None, "decision": SimpleNamespace(kind=kind), "class_weight": None, "seed": 0}
+model = learns.framework
 watch = Watch({"features": features[300:]}, y[300:], "", judge=None, sign=1)
-for name in ESTIMATORS:
-    built = model.build(name, {}, encoder=None, decision=None, class_weight=None, seed=0)
-    fitted = model.fit(built, {"features": features[:300]}, y[:300], watch)
+for name in learns.candidates:
+    fitted = model.fit(learns.build(name, {}, **knobs), {"features": features[:300]}, y[:300], watch)
     output = model.export(fitted, {"features": features}, pathlib.Path(sys.argv[2]))
     found = onnxruntime.InferenceSession(sys.argv[2]).run([output], {"features": features})[0]
     error = np.abs(found - model.score(fitted, {"features": features})).max() / (1 if found.shape[1] > 1 else y.std())
@@ -27,14 +29,13 @@ for name in ESTIMATORS:
 TEXTS = """
 import pathlib, sys
 import numpy as np, onnxruntime
-from customer_model import model
 from customer_model.pipeline.train import prepare
 fold = prepare()
 for name, options in (("linear", {"words": 2}), ("svm", {"kernel": "linear"}), ("svm", {"kernel": "rbf"})):
     fitted = fold.fit(name, options)
-    output = model.export(fitted, fold.held_out, pathlib.Path(sys.argv[1]))
+    output = fold.export(fitted, pathlib.Path(sys.argv[1]))
     found = onnxruntime.InferenceSession(sys.argv[1]).run([output], fold.held_out)[0]
-    scores = model.score(fitted, fold.held_out)
+    scores = fold.score(fitted)
     error = np.abs(found - scores).max() / (1 if found.shape[1] > 1 else fold.truth.std())
     print(name, options, error)
     assert error <= 1e-5, (name, options, error)
@@ -45,11 +46,11 @@ import pathlib, sys
 import numpy as np
 from sklearn.pipeline import make_pipeline
 from sklearn.semi_supervised import LabelSpreading
-from customer_model import model
+from customer_model.learning.estimators import model
 features = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
 fitted = make_pipeline(LabelSpreading()).fit(features, features[:, 0] > 0)
 try:
-    model.export(fitted, {"features": features}, pathlib.Path(sys.argv[1]))
+    model.export(model.Model(fitted, True), {"features": features}, pathlib.Path(sys.argv[1]))
 except ValueError as error:
     print(error)
 """

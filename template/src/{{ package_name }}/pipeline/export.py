@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from .. import model
 from ..artifacts import CANDIDATE, INGEST, digest, read_json
 from ..bundle import MODEL, REFERENCE, Bundle, Golden, Manifest, save
 from ..engineroom.contract import PATH as CONTRACT
 from ..engineroom.judging import AnyDecision
+from ..learning.fold import Fold
 from ..reader import Reader, refused
 from ..records import to_raw
 from ..settings import PARAMS, Params
 from . import PipelineError, synthetic
-from .fold import Fold
 from .table import columns_of, read_part, write
 
 GOLDEN_RECORDS, GOLDEN_DRAW = 5, 100
@@ -29,7 +28,7 @@ def export(fitted: Any, decision: AnyDecision, fold: Fold) -> Bundle:
     shutil.rmtree(CANDIDATE, ignore_errors=True)
     CANDIDATE.mkdir(parents=True)
     try:
-        output = model.export(fitted, fold.inputs, CANDIDATE / MODEL)
+        output = fold.export(fitted, CANDIDATE / MODEL)
     except ValueError as error:
         raise PipelineError(str(error)) from None
     manifest = Manifest(
@@ -38,7 +37,7 @@ def export(fitted: Any, decision: AnyDecision, fold: Fold) -> Bundle:
         output=output,
         decision=decision,
         golden=(),
-        lineage=lineage(),
+        lineage=lineage(fold.learner.framework.LIBRARIES),
     )
     write(pa.table({}), CANDIDATE / REFERENCE)
     save(CANDIDATE, CONTRACT, fold.encoder, manifest)
@@ -98,15 +97,14 @@ def unlike(scores: np.ndarray, count: int) -> list[int]:
     return chosen
 
 
-def lineage() -> dict[str, str]:
+def lineage(libraries: tuple[str, ...]) -> dict[str, str]:
     """Where the model comes from: code, data, parameters and the libraries that matter to its numbers."""
-    libraries = ("numpy", "onnxruntime", *model.LIBRARIES)
     return {
         "git_sha": git_sha(),
         "data_sha256": read_json(INGEST)["data_sha256"],
         "params_sha256": digest(PARAMS),
         "python": platform.python_version(),
-        **{name: version(name) for name in libraries},
+        **{name: version(name) for name in ("numpy", "onnxruntime", *libraries)},
     }
 
 

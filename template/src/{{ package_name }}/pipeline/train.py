@@ -5,23 +5,23 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from .. import model
 from ..artifacts import CANDIDATE, CHECKPOINTS, TRAINING, TUNING, read_json, write_json
 from ..engineroom import contract as contracts
 from ..engineroom.judging import new_decision
+from ..learning.fold import Fold
+from ..learning.rehearsal import compare
+from ..project import learner
 from ..settings import load_params
 from . import command
 from .export import export
-from .fold import Fold
 from .metric import Judge
-from .rehearsal import compare
 from .table import read_part, target_of
 
 
 def train() -> None:
     fold = prepare()
     truth, candidates = fold.truth, fit_candidates(fold)
-    scores = {name: model.score(fitted, fold.held_out) for name, fitted in candidates.items()}
+    scores = {name: fold.score(fitted) for name, fitted in candidates.items()}
     judges = {name: fold.judge.fitted(truth, found) for name, found in scores.items()}
     dummy, judges["dummy"] = fold.judge.dummy(fold.y)
     scores = {"dummy": np.repeat(dummy, len(truth), axis=0), **scores}
@@ -49,7 +49,7 @@ def prepare() -> Fold:
     contract, params = contracts.load(), load_params()
     fitting, validation = read_part("train"), read_part("validation")
     judge = Judge(contract, params, new_decision(target_of(fitting, contract), contract))
-    return Fold.of(fitting, validation, judge)
+    return Fold.of(fitting, validation, judge, learner())
 
 
 def fit_candidates(fold: Fold) -> dict[str, Any]:
@@ -57,9 +57,9 @@ def fit_candidates(fold: Fold) -> dict[str, Any]:
 
     One that a checkpoint holds in full is not trained again.
     """
-    shared = fold.judge.params.model.shared
+    linear, shared = fold.learner.framework.LINEAR_BASELINE, fold.judge.params.model.shared
     fixed = {key: entry for key, entry in shared.items() if not isinstance(entry, dict)}
-    wanted = {"baseline": (model.LINEAR_BASELINE, fixed)} | {name: (name, found) for name, found in tuned().items()}
+    wanted = {"baseline": (linear, fixed)} | {name: (name, found) for name, found in tuned().items()}
     return {
         label: fold.fit(name, hyperparameters, folder=CHECKPOINTS / label)
         for label, (name, hyperparameters) in tqdm(wanted.items(), desc="train", unit=" model")

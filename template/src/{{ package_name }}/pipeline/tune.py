@@ -1,30 +1,23 @@
 """Stage 4: hyperparameters of every candidate, on folds of the training part with Optuna."""
 
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
-from typing import Any
 
 import numpy as np
 import optuna
 import pyarrow as pa
 
-from .. import model
 from ..artifacts import TUNING, write_json
 from ..engineroom import contract as contracts
 from ..engineroom.judging import new_decision
+from ..learning.fold import Fold
+from ..learning.rehearsal import rehearse
+from ..learning.search import corners, search_space
+from ..project import learner
 from ..settings import load_params
 from . import PipelineError, command
-from .fold import Fold
 from .metric import Judge
-from .rehearsal import rehearse
 from .split import folds, labels_of
 from .table import read_part, target_of
-
-PRUNED = optuna.trial.TrialState.PRUNED
-STARTED, WARM = 2, 3  # trials, and steps of a trial, before a hopeless one is ended early
-STEPS = 10_000  # of one fold at most: the steps of all folds in a row are one trial's
 
 
 def tune() -> None:
@@ -36,7 +29,7 @@ def tune() -> None:
     rehearse({name: list(corners(space)) for name, space in params.model.spaces.items()}, prepared[0])
     found = {}
     for name, space in params.model.spaces.items():
-        found[name] = result = search(name, space, prepared, judge, deadline)
+        found[name] = result = search_space(name, space, prepared, deadline)
         many = f" +- {result['spread']:.4f} over {len(prepared)} folds"
         how = many if len(prepared) > 1 else " on a held-out fifth"
         print(f"tune: {name}: {judge.metric} {result['score']:.4f}{how}")
@@ -45,108 +38,14 @@ def tune() -> None:
 
 def prepare(train: pa.Table, judge: Judge) -> list[Fold]:
     """Encode each fold with what its own fitting part taught; trials then share the work."""
-    contract, params, strata = judge.contract, judge.params, judge.decision.strata
+    contract, params, strata, learns = judge.contract, judge.params, judge.decision.strata, learner()
     y = labels_of(train, contract)
     prepared = []
     for fitting, scoring in folds(train, contract, y, params.tune.folds, params.seed):
         if len(np.unique(strata(y[fitting]))) < len(np.unique(strata(y))) and contract.target.kind != "continuous":
             raise PipelineError("a class is missing from a fold: lower tune.folds, or leave the rare class out")
-        prepared.append(Fold.of(train.take(fitting), train.take(scoring), judge))
+        prepared.append(Fold.of(train.take(fitting), train.take(scoring), judge, learns))
     return prepared
-
-
-def search(name: str, space: Mapping[str, Any], prepared: list[Fold], judge: Judge, deadline: float) -> dict[str, Any]:
-    """The best hyperparameters of a candidate and all that were tried: one trial at least, when the time is up."""
-    study = optuna.create_study(
-        direction="maximize" if judge.sign > 0 else "minimize",
-        sampler=optuna.samplers.TPESampler(seed=judge.params.seed),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTED, n_warmup_steps=WARM),
-    )
-    evaluate = partial(objective, name=name, space=space, prepared=prepared)
-    searched = any(isinstance(entry, dict) for entry in space.values())
-    study.enqueue_trial(middle(space))
-    trials, seconds = judge.params.tune.trials if searched else 1, max(1, round(deadline - time.monotonic()))
-    study.optimize(evaluate, n_trials=trials, timeout=seconds, show_progress_bar=True)
-    return summary(study, space)
-
-
-def objective(trial: optuna.Trial, name: str, space: Mapping[str, Any], prepared: list[Fold]) -> float:
-    """Mean of the primary metric over the folds."""
-    hyperparameters = {key: suggest(trial, key, entry) for key, entry in space.items()}
-    found = []
-    for number, fold in enumerate(prepared):
-        fitted = fold.fit(name, hyperparameters, report=reporter(trial, first=number * STEPS))
-        found.append(fold.quality(model.score(fitted, fold.held_out)))
-    trial.set_user_attr("spread", float(np.std(found)))
-    return float(np.mean(found))
-
-
-def reporter(trial: optuna.Trial, first: int) -> Callable[[int, float], None]:
-    """Tells Optuna how a trial gets on; it may then end the trial."""
-
-    def report(step: int, value: float) -> None:
-        trial.report(value, first + step)
-        if trial.should_prune():
-            raise optuna.TrialPruned
-
-    return report
-
-
-def suggest(trial: "optuna.Trial | Middle", key: str, entry: Any) -> Any:
-    """A fixed value as it stands, {choices: [...]}, or {low, high, log}: whole numbers when both ends are."""
-    if not isinstance(entry, dict):
-        return entry
-    if set(entry) == {"choices"}:
-        return trial.suggest_categorical(key, entry["choices"])
-    if not {"low", "high"} <= set(entry) <= {"low", "high", "log"}:
-        raise PipelineError(
-            f"params.yaml: model.candidates: {key}: found {entry}, allowed are a value, low and high, or choices"
-        )
-    low, high, log = entry["low"], entry["high"], entry.get("log", False)
-    if isinstance(low, int) and isinstance(high, int):
-        return trial.suggest_int(key, low, high, log=log)
-    return trial.suggest_float(key, low, high, log=log)
-
-
-class Middle:
-    """What `suggest` asks: the middle of each range, on its scale, and of the choices."""
-
-    def suggest_float(self, key: str, low: float, high: float, *, log: bool) -> float:
-        return math.sqrt(low * high) if log else (low + high) / 2
-
-    def suggest_int(self, key: str, low: int, high: int, *, log: bool) -> int:
-        return round(self.suggest_float(key, low, high, log=log))
-
-    def suggest_categorical(self, key: str, choices: list[Any]) -> Any:
-        return choices[len(choices) // 2]
-
-
-def middle(space: Mapping[str, Any]) -> dict[str, Any]:
-    """Where a search begins: with few trials a draw of the corners would decide it."""
-    return {key: suggest(Middle(), key, entry) for key, entry in space.items()}
-
-
-def corners(space: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The middle of a search space, and each choice that is no number: a kernel or a loss can be what has no export."""
-    yield (usual := middle(space))
-    for key, entry in space.items():
-        for choice in entry.get("choices", ()) if isinstance(entry, dict) else ():
-            if choice != usual[key] and (isinstance(choice, bool) or not isinstance(choice, int | float)):
-                yield usual | {key: choice}
-
-
-def summary(study: optuna.Study, space: Mapping[str, Any]) -> dict[str, Any]:
-    fixed = {key: entry for key, entry in space.items() if not isinstance(entry, dict)}
-    best = study.best_trial
-    return {
-        "hyperparameters": fixed | best.params,
-        "score": best.value,
-        "spread": best.user_attrs["spread"],
-        "trials": [
-            {"hyperparameters": trial.params, "score": trial.value, "ended_early": trial.state is PRUNED}
-            for trial in study.trials
-        ],
-    }
 
 
 if __name__ == "__main__":

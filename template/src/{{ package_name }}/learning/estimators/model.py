@@ -1,10 +1,12 @@
 """Models with scikit-learn: build, fit, score, export to ONNX.
 
-A model is a pipeline: the steps of `preprocessing`, where there are any, then one of `estimators`. It is fitted on the
-float32 values or texts that the graph will see, which is what lets the two agree: trees split on exact thresholds.
+A model is a pipeline: the steps that encoded inputs need, where they need any, then a candidate's estimator. It is
+fitted on the float32 values or texts that the graph will see, which is what lets the two agree: trees split on exact
+thresholds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,64 +14,73 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 from onnx.compose import add_prefix, merge_models
-from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
-from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
+from sklearn.base import BaseEstimator
 from sklearn.decomposition import TruncatedSVD
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.validation import has_fit_parameter
 
-from . import preprocessing
-from .bundle import EMBEDDING
-from .engineroom.judging import Decision
-from .estimators import ESTIMATORS, OUTPUT, scores_of
-from .modality import Encoder, Inputs
-from .pipeline.watch import Watch
-from .settings import ParamsError
+from ...bundle import EMBEDDING
+from ...engineroom.judging import Decision
+from ...modality import Encoder, Inputs
+from ..watch import Watch
+from .conversion import convert
+from .steps import graph_input, matrix, steps_before
 
 LINEAR_BASELINE = "linear"
-LIBRARIES = ("scikit-learn", "skl2onnx")
-SHORT: dict[str, Any] = {}  # hyperparameters that shorten a rehearsal: a few records are quick enough
-OPSET = 18
+LIBRARIES: tuple[str, ...] = ("scikit-learn", "skl2onnx")
+SHORT: dict[str, Any] = {}  # a few records are quick enough
 COMPONENTS = 4
+
+
+@dataclass(frozen=True)
+class Model:
+    """A pipeline, and whether its scores are probabilities of classes or values."""
+
+    pipeline: Pipeline
+    classifies: bool
+
+    def scores(self, features: Any) -> np.ndarray:
+        """What the first step takes of n records -> scores (n, classes) or (n, 1), float64."""
+        found = self.pipeline.predict_proba(features) if self.classifies else self.pipeline.predict(features)[:, None]
+        return np.asarray(found, dtype=np.float64)
+
+    @property
+    def output(self) -> str:
+        """The name that skl2onnx gives to the scores."""
+        return "probabilities" if self.classifies else "variable"
 
 
 def build(
     name: str,
+    candidate: Callable[..., BaseEstimator],
     hyperparameters: Mapping[str, Any],
     *,
     encoder: Encoder,
     decision: Decision,
     class_weight: str | None,
     seed: int,
-) -> Pipeline:
-    """A candidate of params.yaml, not yet fitted. `encoder` and `decision` tell nothing that fitting does not.
-
-    Raises:
-        ParamsError: when no such candidate exists or a hyperparameter is not its own.
-    """
-    if name not in ESTIMATORS:
-        raise ParamsError(f"params.yaml: model.candidates: no {name!r}; there are {', '.join(ESTIMATORS)}")
-    try:
-        steps, own = preprocessing.steps(hyperparameters, seed)
-        return make_pipeline(*steps, ESTIMATORS[name](seed=seed, class_weight=class_weight, **own))
-    except TypeError as error:
-        raise ParamsError(f"params.yaml: model.candidates.{name}: {error}") from None
+) -> Model:
+    """A candidate, not yet fitted. The encoder decides the steps before it, the decision what its scores are."""
+    steps, own = steps_before(encoder, hyperparameters, seed)
+    pipeline = make_pipeline(*steps, candidate(seed=seed, class_weight=class_weight, **own))
+    return Model(pipeline, decision.kind != "continuous")
 
 
-def fit(model: Pipeline, inputs: Inputs, y: np.ndarray, watch: Watch) -> Pipeline:
+def fit(model: Model, inputs: Inputs, y: np.ndarray, watch: Watch) -> Model:
     """Fit on inputs of n records and targets (n,); gives the fitted model.
 
     Boosted trees are added as long as the watched records gain by it. All else learns in one go, unwatched.
     """
-    features, estimator = preprocessing.matrix(inputs), model[-1]
+    features, pipeline = matrix(inputs), model.pipeline
+    estimator = pipeline[-1]
     if has_fit_parameter(estimator, "X_val") and estimator.early_stopping is True:
-        watched = preprocessing.matrix(watch.inputs)
-        for step in model[:-1]:
+        watched = matrix(watch.inputs)
+        for step in pipeline[:-1]:
             features, watched = step.fit_transform(features, y), step.transform(watched)
         estimator.fit(features, y, X_val=watched, y_val=watch.truth)
     else:
-        model.fit(features, y)
+        pipeline.fit(features, y)
     _round_down(estimator)
     if "n_jobs" in estimator.get_params(deep=False):
         estimator.set_params(n_jobs=1)  # threads add up the votes of trees in any order: one gives the same bits
@@ -89,12 +100,12 @@ def _round_down(estimator: Any) -> None:
             thresholds[...] = np.where(nearest > thresholds, below, nearest)
 
 
-def score(model: Pipeline, inputs: Inputs) -> np.ndarray:
+def score(model: Model, inputs: Inputs) -> np.ndarray:
     """Scores (n, classes) or (n, 1), float64."""
-    return np.asarray(scores_of(model, preprocessing.matrix(inputs)), dtype=np.float64)
+    return model.scores(matrix(inputs))
 
 
-def export(model: Pipeline, inputs: Inputs, path: Path) -> str:
+def export(model: Model, inputs: Inputs, path: Path) -> str:
     """Write the fitted model as an ONNX graph; `inputs` are those it was fitted on. Gives the name of the scores.
 
     With preprocessing steps the graph has a second output, the leading components of what they give.
@@ -102,20 +113,21 @@ def export(model: Pipeline, inputs: Inputs, path: Path) -> str:
     Raises:
         ValueError: naming an estimator that cannot be exported.
     """
-    bare = len(model) == 1
-    graph = _convert(model[0], preprocessing.graph_input(inputs)) if bare else _convert_steps(model, inputs)
+    bare = len(model.pipeline) == 1
+    graph = convert(model.pipeline[0], graph_input(inputs)) if bare else _convert_steps(model, inputs)
     path.write_bytes(graph.SerializeToString())
-    return OUTPUT
+    return model.output
 
 
-def _convert_steps(model: Pipeline, inputs: Inputs) -> onnx.ModelProto:
+def _convert_steps(model: Model, inputs: Inputs) -> onnx.ModelProto:
     """The steps, then the estimator on what they give, and beside it that matrix's projection."""
-    features = model[:-1].transform(preprocessing.matrix(inputs))
-    first = _convert(model[:-1], preprocessing.graph_input(inputs))
+    steps, estimator = model.pipeline[:-1], model.pipeline[-1]
+    features = steps.transform(matrix(inputs))
+    first = convert(steps, graph_input(inputs))
     first = add_prefix(first, "steps_", rename_inputs=False)  # both parts call a node Cast, a matrix coef
-    second = _convert(model[-1], [("transformed", FloatTensorType([None, features.shape[1]]))])
+    second = convert(estimator, [("transformed", FloatTensorType([None, features.shape[1]]))])
     given = first.graph.output[0].name
-    whole = merge_models(first, second, io_map=[(given, "transformed")], outputs=[OUTPUT])
+    whole = merge_models(first, second, io_map=[(given, "transformed")], outputs=[model.output])
     _project(whole.graph, given, _directions(features).astype(np.float32))
     onnx.checker.check_model(whole)
     return whole
@@ -135,13 +147,3 @@ def _project(graph: onnx.GraphProto, matrix: str, directions: np.ndarray) -> Non
     graph.node.append(onnx.helper.make_node("MatMul", [matrix, "directions"], [EMBEDDING]))
     shape = ["records", directions.shape[1]]
     graph.output.append(onnx.helper.make_tensor_value_info(EMBEDDING, onnx.TensorProto.FLOAT, shape))
-
-
-def _convert(part: Any, graph_input: list[tuple[str, Any]]) -> onnx.ModelProto:
-    classifies = hasattr(part, "classes_") and not isinstance(part, Pipeline)
-    options = {id(part): {"zipmap": False}} if classifies else None
-    try:
-        return to_onnx(part, initial_types=graph_input, options=options, target_opset=OPSET)
-    except (MissingConverter, MissingShapeCalculator):
-        name = type(part).__name__
-        raise ValueError(f"{name} cannot be exported to ONNX: skl2onnx has no converter for it") from None

@@ -1,33 +1,29 @@
-"""Models with PyTorch: build, fit, score, export to ONNX. The loop is in `training`, the networks in `networks`."""
+"""Models with PyTorch: build, fit, score, export to ONNX. The loop is in `training`, networks are the project's."""
 
 import inspect
 import logging
+import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from pydantic import ValidationError
 from torch import Tensor, nn
 
-from . import network, networks, objective, training
-from .bundle import EMBEDDING
-from .engineroom.contract import mistakes_of
-from .engineroom.judging import Decision
-from .modality import Encoder, Inputs
+from ...bundle import EMBEDDING
+from ...engineroom.judging import Decision
+from ...modality import Encoder, Inputs
+from ..watch import Watch
 from .network import Network
-from .networks import COMPONENTS, NETWORKS
-from .objective import Objective, outputs
-from .pipeline.watch import Watch
-from .settings import ParamsError
+from .objective import Objective, objective_of, outputs
 from .training import SCORED_ROWS, Batches, Trainer, Training, device_of, fingerprint_of, score_of
 
 LINEAR_BASELINE = "linear"
-LIBRARIES = ("torch",)
-SHORT = {"epochs": 1}  # hyperparameters that shorten a rehearsal
+LIBRARIES: tuple[str, ...] = ("torch",)
+SHORT: dict[str, Any] = {"epochs": 1}
 OUTPUT = "scores"
 PROJECTED_ROWS = 2_000  # enough to find the directions in which embeddings differ most
 
@@ -57,6 +53,7 @@ class Fitted:
 
 def build(
     name: str,
+    candidate: Callable[..., Network],
     hyperparameters: Mapping[str, Any],
     *,
     encoder: Encoder,
@@ -64,34 +61,24 @@ def build(
     class_weight: str | None,
     seed: int,
 ) -> Model:
-    """A candidate of params.yaml, not yet fitted.
-
-    Raises:
-        ParamsError: when no such candidate exists or a hyperparameter is not its own.
-    """
-    if name not in NETWORKS:
-        raise ParamsError(f"params.yaml: model.candidates: no {name!r}; there are {', '.join(NETWORKS)}")
+    """A candidate, not yet fitted. Hyperparameters of `Training` are for the loop, all others the network's own."""
     shared = {key: value for key, value in hyperparameters.items() if key in Training.model_fields}
     own = {key: value for key, value in hyperparameters.items() if key not in shared}
+    how = Training.model_validate(shared)
     torch.manual_seed(seed)
-    try:
-        how = Training.model_validate(shared)
-        inspect.signature(NETWORKS[name]).bind(encoder, outputs(decision), **own)
-        built = NETWORKS[name](encoder, outputs(decision), **own)
-    except ValidationError as error:
-        raise ParamsError(f"params.yaml: model.candidates.{name}: {'; '.join(mistakes_of(error))}") from None
-    except (TypeError, ValueError) as error:
-        raise ParamsError(f"params.yaml: model.candidates.{name}: {error}") from None
+    inspect.signature(candidate).bind(encoder, outputs(decision), **own)
+    built = candidate(encoder, outputs(decision), **own)
     return Model(f"{name} {sorted(own.items())}", built, how, decision, class_weight, seed)
 
 
 def fit(model: Model, inputs: Inputs, y: np.ndarray, watch: Watch) -> Fitted:
     """Train on inputs of n records and targets (n,), as long as the watched metric gets better."""
-    judged_by = Objective(model.decision, y, model.class_weight)
+    judged_by = objective_of(model.decision, y, model.class_weight)
     array, held_out = _only(inputs), _only(watch.inputs)
     batches = Batches(array, y, model.training, device_of(model.training), model.seed)
     fingerprint = fingerprint_of(
-        f"{model.description} {model.training!r} {model.class_weight} {model.seed} {watch.metric} {_code()}",
+        f"{model.description} {model.training!r} {model.class_weight} {model.seed} {watch.metric}",
+        _code(model.network),
         *(array, y, held_out),
         *(value.cpu().numpy() for value in model.network.state_dict().values()),  # random or pretrained
     )
@@ -108,7 +95,7 @@ def score(fitted: Fitted, inputs: Inputs) -> np.ndarray:
 def export(fitted: Fitted, inputs: Inputs, path: Path) -> str:
     """Write network and objective as an ONNX graph.
 
-    Its second output, where `networks` asks for components, are those of the embedding. `inputs` are those it was
+    Its second output, where the network asks for components, are those of the embedding. `inputs` are those it was
     fitted on. Gives the name of the scores.
     """
     name, array = next(iter(inputs.items()))
@@ -125,7 +112,7 @@ def export(fitted: Fitted, inputs: Inputs, path: Path) -> str:
             external_data=False,
             verbose=False,
             input_names=[name],
-            output_names=[OUTPUT, EMBEDDING][: 1 + bool(COMPONENTS)],
+            output_names=[OUTPUT, EMBEDDING][: 1 + bool(fitted.network.components)],
             dynamic_shapes=({0: torch.export.Dim("records")},),
         )
     return OUTPUT
@@ -140,7 +127,7 @@ class Graph(nn.Module):
         with torch.inference_mode():
             hidden = torch.cat([network.hidden(part) for part in rows.split(SCORED_ROWS)])
             mean = hidden.mean(dim=0)
-            directions = torch.linalg.svd(hidden - mean, full_matrices=False).Vh[:COMPONENTS].T
+            directions = torch.linalg.svd(hidden - mean, full_matrices=False).Vh[: network.components].T
         self.register_buffer("mean", mean.clone())
         self.register_buffer("directions", directions.clone().contiguous())
         self.mean: Tensor
@@ -149,13 +136,14 @@ class Graph(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         hidden = self.network.hidden(x)
         scores = self.objective(self.network.head(hidden))
-        return (scores, (hidden - self.mean) @ self.directions) if COMPONENTS else (scores,)
+        return (scores, (hidden - self.mean) @ self.directions) if self.network.components else (scores,)
 
 
-def _code() -> str:
+def _code(network: Network) -> str:
     """The source on which trained weights depend: weights of other code are another run's."""
-    modules = (training, network, networks, objective)
-    return "".join(inspect.getsource(module) for module in modules)
+    machinery = [file.read_text(encoding="utf-8") for file in sorted(Path(__file__).parent.glob("*.py"))]
+    modules = dict.fromkeys(kind.__module__ for kind in type(network).__mro__ if issubclass(kind, Network))
+    return "".join([*machinery, *(inspect.getsource(sys.modules[name]) for name in modules)])
 
 
 def _only(inputs: Inputs) -> np.ndarray:

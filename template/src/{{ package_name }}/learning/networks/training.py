@@ -2,7 +2,7 @@
 
 A killed run that is started again goes on from its last epoch and ends with the same weights. Every epoch draws its
 batches, dropout and augmentation from a seed of its own, so the random state to restore is the number of the epoch.
-Nothing here knows what is learned: networks come from `networks`, losses from `objective`.
+Nothing here knows what is learned: networks come from the candidates, losses from `objective`.
 """
 
 import hashlib
@@ -20,11 +20,11 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, R
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from .engineroom.contract import Section
+from ...engineroom.contract import Section
+from ...settings import ParamsError
+from ..watch import Watch
 from .network import Network
 from .objective import Objective
-from .pipeline.watch import Watch
-from .settings import ParamsError
 
 LAST, BEST = "last.pt", "best.safetensors"
 FREE_SHARE = 0.5  # of the device's memory that data may take, to leave room for the network
@@ -245,9 +245,9 @@ def score_of(network: nn.Module, objective: Objective, inputs: np.ndarray, devic
         return np.concatenate([objective(network(part.to(device))).cpu().numpy() for part in parts]).astype(np.float64)
 
 
-def fingerprint_of(description: str, *arrays: np.ndarray) -> str:
-    """SHA-256 of what a run depends on: its settings and its data."""
-    found = hashlib.sha256(description.encode())
+def fingerprint_of(settings: str, code: str, *arrays: np.ndarray) -> str:
+    """SHA-256 of what a run depends on: its settings, its code and its data."""
+    found = hashlib.sha256(f"{settings} {code}".encode())
     for array in arrays:
         found.update(np.ascontiguousarray(array).data)
     return found.hexdigest()

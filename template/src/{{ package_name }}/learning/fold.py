@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 
-from .. import model
 from ..modality import Encoder, Inputs
-from .metric import Judge
-from .table import columns_of, target_of
+from ..pipeline.metric import Judge
+from ..pipeline.table import columns_of, target_of
+from .framework import Learner
 from .watch import Watch
 
 
@@ -18,6 +19,7 @@ from .watch import Watch
 class Fold:
     """Encoded records and targets to fit on, and held-out ones; the encoder has learned from the former alone."""
 
+    learner: Learner
     judge: Judge
     encoder: Encoder
     inputs: Inputs
@@ -26,17 +28,18 @@ class Fold:
     truth: np.ndarray
 
     @classmethod
-    def of(cls, fitting: pa.Table, held_out: pa.Table, judge: Judge) -> Self:
+    def of(cls, fitting: pa.Table, held_out: pa.Table, judge: Judge, learner: Learner) -> Self:
         """Both tables, encoded."""
         y, truth = (judge.decision.encode(target_of(part, judge.contract)) for part in (fitting, held_out))
         columns = columns_of(fitting)
         encoder = Encoder.fit(columns, judge.contract, judge.params.features)
-        return cls(judge, encoder, encoder.encode(columns), y, encoder.encode(columns_of(held_out)), truth)
+        inputs = encoder.encode(columns)
+        return cls(learner, judge, encoder, inputs, y, encoder.encode(columns_of(held_out)), truth)
 
     def build(self, name: str, hyperparameters: Mapping[str, Any]) -> Any:
         """A candidate, not yet fitted."""
         params = self.judge.params
-        return model.build(
+        return self.learner.build(
             name,
             hyperparameters,
             encoder=self.encoder,
@@ -48,7 +51,15 @@ class Fold:
     def fit(self, name: str, hyperparameters: Mapping[str, Any], **watching: Any) -> Any:
         """A fitted candidate. `watching` goes to `Watch`: who is told of its progress, where its checkpoints are."""
         watch = Watch(self.held_out, self.truth, self.judge.metric, self.quality, self.judge.sign, **watching)
-        return model.fit(self.build(name, hyperparameters), self.inputs, self.y, watch)
+        return self.learner.framework.fit(self.build(name, hyperparameters), self.inputs, self.y, watch)
+
+    def score(self, fitted: Any) -> np.ndarray:
+        """Scores of the held-out records, (n, classes) or (n, 1)."""
+        return self.learner.framework.score(fitted, self.held_out)
+
+    def export(self, fitted: Any, path: Path) -> str:
+        """Write a fitted candidate as an ONNX graph; gives the name of the scores."""
+        return self.learner.framework.export(fitted, self.inputs, path)
 
     def quality(self, scores: np.ndarray) -> float:
         """The primary metric of scores of the held-out records, with the decision that is best for them."""

@@ -1,58 +1,25 @@
-"""The networks for texts that candidates in params.yaml can name.
+"""The models that compete: networks for texts, one class each.
+
+To add one, write a class, name it in `CANDIDATES`, and then under `model.candidates` of `params.yaml`. `make pipeline`
+tunes it with the others, and the best on validation wins. It receives the fitted encoder, which describes the inputs,
+the number of outputs, and the hyperparameters of its candidate, without those of training (epochs, learning_rate, ...).
+It says how to get the embedding of n records (`hidden`) and sets `head`, a linear layer from there to the outputs.
+Loss, scores and the export to ONNX follow.
 
 Each reads token numbers (n, length), int64. Padding fills up the end of a row and changes no answer.
 """
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import torch
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from .learning.networks.network import Network, linear
+from .learning.networks.texts import TextNetwork, embedding, mean, pretrained
 from .modality import Encoder
-from .network import Network, linear
 
-COMPONENTS = 4  # of the embedding, for drift
-
-
-class TextNetwork(Network):
-    """What networks for texts share: where the text is, and how it might have been written."""
-
-    def __init__(self, encoder: Encoder, token_dropout: float = 0.0, swaps: float = 0.0) -> None:
-        """While training, shares of tokens that become unknown and that change places with their neighbour."""
-        super().__init__()
-        self.padding, self.unknown = encoder.padding, encoder.unknown
-        self.token_dropout, self.swaps = token_dropout, swaps
-        self.register_buffer("special", torch.tensor(encoder.special, dtype=torch.int64), persistent=False)
-        self.special: Tensor
-
-    def present(self, x: Tensor) -> Tensor:
-        """Where there is a token and no padding, (n, length)."""
-        return x != self.padding
-
-    def augment(self, x: Tensor) -> Tensor:
-        if self.swaps:
-            x = self._swapped(x)
-        if self.token_dropout:
-            chosen = (torch.rand(x.shape, device=x.device) < self.token_dropout) & ~torch.isin(x, self.special)
-            x = x.masked_fill(chosen, self.unknown)
-        return x
-
-    def _swapped(self, x: Tensor) -> Tensor:
-        """Some pairs of neighbours in the other order; special tokens stay in their places."""
-        text = ~torch.isin(x, self.special)
-        first = torch.rand(x.shape, device=x.device) < self.swaps
-        first[:, -1] = False
-        first[:, :-1] &= text[:, :-1] & text[:, 1:]
-        first[:, 1:] &= ~first[:, :-1].clone()  # a token moves once
-        place = torch.arange(x.shape[1], device=x.device) + first.long()
-        place[:, 1:] -= first[:, :-1].long()
-        return x.gather(1, place)
-
-    def extra_repr(self) -> str:
-        return f"token_dropout={self.token_dropout}, swaps={self.swaps}"
+FRAMEWORK = "torch"
 
 
 class Linear(TextNetwork):
@@ -60,11 +27,11 @@ class Linear(TextNetwork):
 
     def __init__(self, encoder: Encoder, outputs: int, size: int = 64, **augmentation: float) -> None:
         super().__init__(encoder, **augmentation)
-        self.embed = _embedding(encoder, size)
+        self.embed = embedding(encoder, size)
         self.head = linear(size, outputs)
 
     def hidden(self, x: Tensor) -> Tensor:
-        return _mean(self.embed(x), self.present(x))
+        return mean(self.embed(x), self.present(x))
 
 
 class Convolutional(TextNetwork):
@@ -86,7 +53,7 @@ class Convolutional(TextNetwork):
     ) -> None:
         """`size` is that of a token's vector, `widths` count tokens, `filters` are those of each width."""
         super().__init__(encoder, **augmentation)
-        self.embed = _embedding(encoder, size)
+        self.embed = embedding(encoder, size)
         # Without a bias a window of padding answers 0, which is no more than any filter's strongest answer.
         windows = [nn.Conv1d(size, filters, width, padding=width - 1, bias=False) for width in widths]
         self.convolutions = nn.ModuleList(windows)
@@ -116,7 +83,7 @@ class Recurrent(TextNetwork):
     ) -> None:
         """`size` is that of a token's vector, `units` are those of each direction."""
         super().__init__(encoder, **augmentation)
-        self.embed = _embedding(encoder, size)
+        self.embed = embedding(encoder, size)
         self.forwards, self.backwards = cell(size, units, batch_first=True), cell(size, units, batch_first=True)
         for name, weights in (*self.forwards.named_parameters(), *self.backwards.named_parameters()):
             if name.startswith("bias"):
@@ -154,7 +121,7 @@ class Transformer(TextNetwork):
         super().__init__(encoder, **augmentation)
         if size % heads:
             raise ValueError(f"size ({size}) must be a multiple of heads ({heads})")
-        self.embed = _embedding(encoder, size)
+        self.embed = embedding(encoder, size)
         self.places = nn.Parameter(torch.randn(encoder.length, size) * 0.02)
         self.layers = nn.ModuleList([AttentionLayer(size, heads, dropout) for _ in range(depth)])
         self.norm = nn.LayerNorm(size)
@@ -166,7 +133,7 @@ class Transformer(TextNetwork):
         vectors = self.dropout(self.embed(x) + self.places)
         for layer in self.layers:
             vectors = layer(vectors, present)
-        return _mean(self.norm(vectors), present)
+        return mean(self.norm(vectors), present)
 
 
 class AttentionLayer(nn.Module):
@@ -212,49 +179,18 @@ class Pretrained(TextNetwork):
             ValueError: the model cannot be loaded, or reads other tokens than the encoder gives.
         """
         super().__init__(encoder, **augmentation)
-        self.backbone = _load(model, encoder).requires_grad_(not frozen)
+        self.backbone = pretrained(model, encoder).requires_grad_(not frozen)
         self.dropout = nn.Dropout(dropout)
         self.head = linear(self.backbone.config.hidden_size, outputs)
 
     def hidden(self, x: Tensor) -> Tensor:
         present = self.present(x)
         found = self.backbone(input_ids=x, attention_mask=present.long()).last_hidden_state
-        return self.dropout(_mean(found, present))
+        return self.dropout(mean(found, present))
 
 
-def _load(name: str, encoder: Encoder) -> Any:
-    from transformers import AutoModel, AutoTokenizer
-
-    try:
-        backbone, own = AutoModel.from_pretrained(name), AutoTokenizer.from_pretrained(name)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"model: {name!r} cannot be loaded: {str(error).splitlines()[0]}") from None
-    if own.get_vocab() != Tokenizer.from_str(encoder.tokenizer).get_vocab():
-        raise ValueError(
-            f"model: {name!r} has another vocabulary than the tokenizer: set features.tokenizer to {name!r}, too"
-        )
-    longest = getattr(backbone.config, "max_position_embeddings", encoder.length)
-    if encoder.length > longest:
-        raise ValueError(f"model: {name!r} reads {longest} tokens: lower features.length ({encoder.length})")
-    return backbone
-
-
-def _mean(vectors: Tensor, present: Tensor) -> Tensor:
-    """Mean over the tokens that are there, 0 where there are none: (n, length, size) -> (n, size)."""
-    weights = present.unsqueeze(2).to(vectors.dtype)
-    return (vectors * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
-
-
-def _embedding(encoder: Encoder, size: int) -> nn.Embedding:
-    """A vector for each token; that of padding is 0 and stays so."""
-    embedding = nn.Embedding(encoder.tokens, size, padding_idx=encoder.padding)
-    nn.init.normal_(embedding.weight, std=0.1)
-    with torch.no_grad():
-        embedding.weight[encoder.padding] = 0
-    return embedding
-
-
-NETWORKS: dict[str, Callable[..., Network]] = {
+# Name in params.yaml -> class. `linear` is also the baseline that the others have to beat: leave it in.
+CANDIDATES: dict[str, Callable[..., Network]] = {
     "linear": Linear,
     "cnn": Convolutional,
     "gru": partial(Recurrent, nn.GRU),

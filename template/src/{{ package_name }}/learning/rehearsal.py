@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .. import model
 from ..engineroom.contract import UserError
 from ..runtime import session
-from . import PipelineError
+from ..settings import ParamsError
 from .fold import Fold
 
 FEW, OF_EACH = 100, 5  # rows in all, and of each class or range of the target at least
@@ -23,13 +22,13 @@ def rehearse(tries: Mapping[str, Sequence[Mapping[str, Any]]], fold: Fold) -> No
     """Fit each candidate with each of its hyperparameters on a few records, export it and compare.
 
     Raises:
-        PipelineError: naming all candidates that cannot be used, each with its reason, and those that can.
+        ParamsError: naming all candidates that cannot be used, each with its reason, and those that can.
     """
     reasons = {name: next(filter(None, (fault(name, one, fold) for one in those)), "") for name, those in tries.items()}
     if any(reasons.values()):
         found = "; ".join(f"{name}: {reason}" for name, reason in reasons.items() if reason)
         able = ", ".join(name for name, reason in reasons.items() if not reason) or "none"
-        raise PipelineError(f"params.yaml: model.candidates: {found}; candidates that can be exported: {able}")
+        raise ParamsError(f"params.yaml: model.candidates: {found}; candidates that can be exported: {able}")
 
 
 def fault(name: str, hyperparameters: Mapping[str, Any], fold: Fold) -> str:
@@ -39,7 +38,7 @@ def fault(name: str, hyperparameters: Mapping[str, Any], fold: Fold) -> str:
     held_out = _few("held_out", fold.held_out, "truth", fold.truth, strata(fold.truth))
     few = replace(fold, **fitting, **held_out)
     try:
-        reason = attempt(name, {**hyperparameters, **model.SHORT}, few)
+        reason = attempt(name, {**hyperparameters, **fold.learner.framework.SHORT}, few)
     except UserError:
         raise
     except Exception as error:  # a library's, or the candidate's own
@@ -54,7 +53,7 @@ def fault(name: str, hyperparameters: Mapping[str, Any], fold: Fold) -> str:
 def attempt(name: str, hyperparameters: Mapping[str, Any], fold: Fold) -> str:
     """Why the graph of a candidate, fitted on this fold, cannot be used, or nothing."""
     fitted = fold.fit(name, hyperparameters)
-    scores = model.score(fitted, fold.held_out)
+    scores = fold.score(fitted)
     try:
         error = compare(_exported(fitted, fold), scores, fold.truth)
     except Exception as failure:  # neither converters nor ONNX Runtime have a class of errors of their own
@@ -78,7 +77,7 @@ def compare(exported: np.ndarray, native: np.ndarray, truth: np.ndarray) -> floa
 def _exported(fitted: Any, fold: Fold) -> np.ndarray:
     """What the graph of a fitted candidate gives for the held-out records."""
     with tempfile.TemporaryDirectory() as folder:
-        output = model.export(fitted, fold.inputs, Path(folder, "model.onnx"))
+        output = fold.export(fitted, Path(folder, "model.onnx"))
         graph = session(Path(folder, "model.onnx").read_bytes(), 1)
     return np.asarray(graph.run([output], fold.held_out)[0], dtype=np.float64)
 

@@ -1,4 +1,19 @@
-"""The scikit-learn classifiers that candidates in params.yaml can name."""
+"""The models that compete: scikit-learn's classifiers, one function each.
+
+To add one, write a function that returns an unfitted classifier, name it in `CANDIDATES`, and then under
+`model.candidates` of `params.yaml`. `make pipeline` tunes it with the others, and the best on validation wins. It
+receives `seed`, the `class_weight` of `params.yaml` (null, or balanced to weigh rare classes up), and the
+hyperparameters that `params.yaml` gives to its candidate, so `**options` are the estimator's own arguments.
+
+The service computes an ONNX graph of the winner. `tune` exports each candidate once before it searches, and says which
+one cannot be exported. For an estimator that skl2onnx does not know, `exported_by` takes another library's converter:
+
+    from .learning.estimators.conversion import exported_by
+
+    @exported_by(LGBMClassifier, converter=convert_lightgbm, shapes=calculate_linear_classifier_output_shapes)
+    def lightgbm(seed: int, class_weight: str | None, **options: Any) -> BaseEstimator:
+        return LGBMClassifier(random_state=seed, **options)
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +24,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
+FRAMEWORK = "sklearn"
+
 
 def linear(seed: int, class_weight: str | None, strength: float = 1.0, **options: Any) -> BaseEstimator:
     """Logistic regression; `strength` is that of the L2 penalty."""
@@ -16,6 +33,7 @@ def linear(seed: int, class_weight: str | None, strength: float = 1.0, **options
 
 
 def forest(seed: int, class_weight: str | None, **options: Any) -> BaseEstimator:
+    """Trees on samples of the records, whose votes are the probabilities."""
     return RandomForestClassifier(class_weight=class_weight, random_state=seed, n_jobs=-1, **options)
 
 
@@ -36,16 +54,11 @@ def stack(seed: int, class_weight: str | None, **options: Any) -> BaseEstimator:
     return StackingClassifier(layers, final_estimator=LogisticRegression(max_iter=2_000), cv=3, **options)
 
 
-ESTIMATORS: dict[str, Callable[..., BaseEstimator]] = {
+# Name in params.yaml -> function. `linear` is also the baseline that the others have to beat: leave it in.
+CANDIDATES: dict[str, Callable[..., BaseEstimator]] = {
     "linear": linear,
     "forest": forest,
     "boosting": boosting,
     "svm": svm,
     "stack": stack,
 }
-OUTPUT = "probabilities"
-
-
-def scores_of(estimator: Any, features: Any) -> Any:
-    """Probabilities (n, classes) of a fitted classifier."""
-    return estimator.predict_proba(features)

@@ -1,6 +1,6 @@
-"""What every network here has in common: an embedding of its input, and one linear layer on top."""
+"""What every network has in common: an embedding of its input, and one linear layer on top."""
 
-from typing import Self
+from typing import ClassVar, Self
 
 from torch import Tensor, nn
 
@@ -14,8 +14,14 @@ def linear(before: int, after: int) -> nn.Linear:
 
 
 class Network(nn.Module):
-    """A subclass sets `head`, a linear layer from its embedding to the outputs, and says how to get the embedding."""
+    """A subclass sets `head`, a linear layer from its embedding to the outputs, and says how to get the embedding.
 
+    Attributes:
+        head: from the embedding to the logits.
+        components: leading directions of the embedding that drift looks at; 0 where columns by themselves tell more.
+    """
+
+    components: ClassVar[int] = 0
     head: nn.Linear
 
     def hidden(self, x: Tensor) -> Tensor:

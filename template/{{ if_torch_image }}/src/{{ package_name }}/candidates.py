@@ -1,62 +1,24 @@
-"""The networks for images that candidates in params.yaml can name.
+"""The models that compete: networks for images, one class each.
 
-Each reads pixels (n, channels, size, size), uint8, and brings them to one scale itself.
+To add one, write a class, name it in `CANDIDATES`, and then under `model.candidates` of `params.yaml`. `make pipeline`
+tunes it with the others, and the best on validation wins. It receives the fitted encoder, which describes the inputs,
+the number of outputs, and the hyperparameters of its candidate, without those of training (epochs, learning_rate, ...).
+It says how to get the embedding of n records (`hidden`) and sets `head`, a linear layer from there to the outputs.
+Loss, scores and the export to ONNX follow.
+
+Each reads pixels (n, channels, size, size), uint8, and brings them to one scale (`scaled`).
 """
 
 from collections.abc import Callable
-from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 
+from .learning.networks.images import ImageNetwork, pretrained
+from .learning.networks.network import Network, linear
 from .modality import Encoder
-from .network import Network, linear
 
-COMPONENTS = 4  # of the embedding, for drift
-
-
-class ImageNetwork(Network):
-    """What networks for images share: the scale of the pixels, and how the photo might have been taken."""
-
-    def __init__(
-        self, encoder: Encoder, flip: float = 0.0, rotate: float = 0.0, crop: float = 0.0, colour: float = 0.0
-    ) -> None:
-        """While training: the share of images that are mirrored, the most degrees that one is turned by, the most of
-        its area that is cut off, and the most by which brightness, contrast and saturation change (0.2 is a fifth)."""
-        super().__init__()
-        self.flip, self.rotate, self.crop, self.colour = flip, rotate, crop, colour
-        self.size = encoder.params.size
-        for name, values in (("mean", encoder.mean), ("spread", encoder.spread)):
-            self.register_buffer(name, torch.tensor(values).view(1, -1, 1, 1), persistent=False)
-        self.mean: Tensor
-        self.spread: Tensor
-
-    def scaled(self, x: Tensor) -> Tensor:
-        """Pixels with mean 0 and variance 1 over the training part, float."""
-        return (x.to(self.mean.dtype) / 255 - self.mean) / self.spread
-
-    def augment(self, x: Tensor) -> Tensor:
-        if not any((self.flip, self.rotate, self.crop, self.colour)):
-            return x
-        changed = self._augmentation(x.float() / 255)
-        return (changed.clamp(0, 1) * 255).round().to(torch.uint8)
-
-    @cached_property
-    def _augmentation(self) -> nn.Module:
-        """Built once, on the device that the images are on; being no part of the network it is not saved with it."""
-        import kornia.augmentation as ka
-
-        saturation = self.colour if self.mean.shape[1] == 3 else 0.0
-        steps = {
-            ka.RandomHorizontalFlip(p=self.flip): self.flip,
-            ka.RandomAffine(self.rotate, padding_mode="border", p=1.0): self.rotate,
-            ka.RandomResizedCrop((self.size,) * 2, scale=(1 - self.crop, 1.0), ratio=(0.9, 1.1), p=1.0): self.crop,
-            ka.ColorJiggle(brightness=self.colour, contrast=self.colour, saturation=saturation, p=1.0): self.colour,
-        }
-        return nn.Sequential(*(step for step, strength in steps.items() if strength))
-
-    def extra_repr(self) -> str:
-        return f"flip={self.flip}, rotate={self.rotate}, crop={self.crop}, colour={self.colour}"
+FRAMEWORK = "torch"
 
 
 class Linear(ImageNetwork):
@@ -146,7 +108,7 @@ class Pretrained(ImageNetwork):
             ValueError: the model cannot be loaded, or looks at another number of channels.
         """
         super().__init__(encoder, **augmentation)
-        self.backbone = _load(model, encoder).requires_grad_(not frozen)
+        self.backbone = pretrained(model, encoder).requires_grad_(not frozen)
         self.dropout = nn.Dropout(dropout)
         self.backbone.eval()
         with torch.inference_mode():
@@ -158,20 +120,6 @@ class Pretrained(ImageNetwork):
         return self.dropout(self.backbone(self.scaled(x)).pooler_output.flatten(1))
 
 
-def _load(name: str, encoder: Encoder) -> nn.Module:
-    from transformers import AutoModel
-
-    try:
-        backbone = AutoModel.from_pretrained(name)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"model: {name!r} cannot be loaded: {str(error).splitlines()[0]}") from None
-    channels = getattr(backbone.config, "num_channels", encoder.channels)
-    if channels != encoder.channels:
-        found = f"looks at {channels} channels, not {encoder.channels}"
-        raise ValueError(f"model: {name!r} {found}: change features.colour")
-    return backbone
-
-
 def _convolution(before: int, after: int, stride: int = 1, kernel: int = 3) -> nn.Conv2d:
     """Without bias: the batch norm that follows has one."""
     layer = nn.Conv2d(before, after, kernel, stride, padding=kernel // 2, bias=False)
@@ -179,4 +127,5 @@ def _convolution(before: int, after: int, stride: int = 1, kernel: int = 3) -> n
     return layer
 
 
-NETWORKS: dict[str, Callable[..., Network]] = {"linear": Linear, "resnet": ResNet, "pretrained": Pretrained}
+# Name in params.yaml -> class. `linear` is also the baseline that the others have to beat: leave it in.
+CANDIDATES: dict[str, Callable[..., Network]] = {"linear": Linear, "resnet": ResNet, "pretrained": Pretrained}

@@ -1,12 +1,13 @@
-"""The scikit-learn regressors that candidates in params.yaml can name."""
+"""How estimators become ONNX graphs: skl2onnx's converters, one of our own, and those that candidates bring along."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import onnx
 from onnx import TensorProto
 from scipy.sparse import issparse
-from skl2onnx import update_registered_converter
+from skl2onnx import to_onnx, update_registered_converter
 from skl2onnx.algebra.onnx_ops import (
     OnnxAdd,
     OnnxCast,
@@ -16,53 +17,46 @@ from skl2onnx.algebra.onnx_ops import (
     OnnxReduceSumSquare,
     OnnxSub,
 )
+from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
 from skl2onnx.common.shape_calculator import calculate_linear_regressor_output_shapes
 from skl2onnx.operator_converters.support_vector_machines import convert_sklearn_svm_regressor
-from sklearn.base import BaseEstimator
-from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor, StackingRegressor
-from sklearn.linear_model import Ridge
+from sklearn.pipeline import Pipeline
 from sklearn.svm import SVR
 
+OPSET = 18
+AS_CLASSIFIER = {"zipmap": [True, False, "columns"], "nocl": [True, False], "output_class_labels": [False, True]}
 
-def linear(seed: int, class_weight: None, strength: float = 1.0, **options: Any) -> BaseEstimator:
-    """Ridge regression; `strength` is that of the L2 penalty."""
-    return Ridge(alpha=strength, **options)
-
-
-def forest(seed: int, class_weight: None, **options: Any) -> BaseEstimator:
-    return RandomForestRegressor(random_state=seed, n_jobs=-1, **options)
+Candidate = TypeVar("Candidate", bound=Callable[..., Any])
 
 
-def boosting(seed: int, class_weight: None, **options: Any) -> BaseEstimator:
-    """Gradient boosting: trees are added until held-out records gain no more by it, `max_iter` at most."""
-    stopping = {"max_iter": 1_000, "early_stopping": True, "n_iter_no_change": 20}
-    return HistGradientBoostingRegressor(random_state=seed, **stopping | options)
+def exported_by(
+    estimator: type, *, converter: Callable[..., None], shapes: Callable[..., None]
+) -> Callable[[Candidate], Candidate]:
+    """Decorates a candidate: its estimator is of a class that skl2onnx does not know, and this is how it is exported.
+
+    Args:
+        estimator: the class, also where the candidate wraps it in another estimator.
+        converter, shapes: a converter and a shape calculator as skl2onnx takes them. That of a library's classifier
+            is often in `onnxmltools`; `skl2onnx.common.shape_calculator` has shapes for classifiers and regressors.
+    """
+    options = AS_CLASSIFIER if hasattr(estimator, "predict_proba") else None
+    update_registered_converter(estimator, estimator.__name__, shapes, converter, overwrite=True, options=options)
+    return lambda candidate: candidate
 
 
-def svm(seed: int, class_weight: None, **options: Any) -> BaseEstimator:
-    """Support vector regression; C and epsilon are in units of the target."""
-    return SVR(**options)
+def convert(part: Any, graph_input: list[tuple[str, Any]]) -> onnx.ModelProto:
+    """A fitted estimator, or the steps before it, as a graph.
 
-
-def stack(seed: int, class_weight: None, **options: Any) -> BaseEstimator:
-    """A ridge regression over a linear model and boosted trees."""
-    layers = [("linear", linear(seed, None)), ("boosting", boosting(seed, None, max_iter=100))]
-    return StackingRegressor(layers, final_estimator=Ridge(), cv=3, **options)
-
-
-ESTIMATORS: dict[str, Callable[..., BaseEstimator]] = {
-    "linear": linear,
-    "forest": forest,
-    "boosting": boosting,
-    "svm": svm,
-    "stack": stack,
-}
-OUTPUT = "variable"
-
-
-def scores_of(estimator: Any, features: Any) -> Any:
-    """Predicted values (n, 1) of a fitted regressor."""
-    return estimator.predict(features).reshape(-1, 1)
+    Raises:
+        ValueError: naming an estimator that cannot be exported.
+    """
+    classifies = hasattr(part, "classes_") and not isinstance(part, Pipeline)
+    options = {id(part): {"zipmap": False}} if classifies else None
+    try:
+        return to_onnx(part, initial_types=graph_input, options=options, target_opset=OPSET)
+    except (MissingConverter, MissingShapeCalculator):
+        name = type(part).__name__
+        raise ValueError(f"{name} cannot be exported to ONNX: skl2onnx has no converter for it") from None
 
 
 def convert_svr(scope: Any, operator: Any, container: Any) -> None:
