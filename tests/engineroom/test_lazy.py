@@ -12,7 +12,7 @@ LOADED = "import sys; import engineroom.{}; print(*sys.modules)"
 MACHINERY = Path(__file__).parents[2] / "template/src/{{ package_name }}"
 
 
-@pytest.mark.parametrize("room", ["contract", "serving.log", "showing"])
+@pytest.mark.parametrize("room", ["contract", "encoding", "serving.log", "showing"])
 def test_a_room_loads_nothing_before_it_is_used(room: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", LOADED.format(room)],

@@ -13,8 +13,7 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr, TypeAdapter, ValidationError, field_validator, model_validator
 
 from .artifacts import SUMS
-from .engineroom.contract import Section, UserError, mistakes_of
-from .modality import FeatureParams
+from .engineroom.contract import ParamsError, Section, UserError, mistakes_of
 from .task import CLASS_WEIGHTS
 
 log = logging.getLogger(__name__)
@@ -22,10 +21,6 @@ log = logging.getLogger(__name__)
 PARAMS = Path("params.yaml")
 DOTENV, PROJECT, SHELL = ".env", "project.env", "the environment"
 PREFIX = "SERVICE_"
-
-
-class ParamsError(UserError):
-    """params.yaml is wrong; the message says where, what was found and what is allowed."""
 
 
 class TuneParams(Section):
@@ -77,7 +72,7 @@ class DriftParams(Section):
 
 class Params(Section):
     seed: int = 42
-    features: FeatureParams = FeatureParams()
+    features: dict[str, Any] = Field({}, description="of the columns; what there is depends on the encoder")
     model: ModelParams
     tune: TuneParams = TuneParams()
     evaluation: EvaluationParams = EvaluationParams()

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from .. import model
-from ..modality import Encoder, Inputs
+from ..engineroom.encoding import Encoder, Inputs, encoder_for
 from ..task import encode_target
 from .metric import Judge
 from .table import columns_of, target_of
@@ -31,7 +31,8 @@ class Fold:
         """Both tables, encoded."""
         y, truth = (encode_target(target_of(part, judge.contract), judge.decision) for part in (fitting, held_out))
         columns = columns_of(fitting)
-        encoder = Encoder.fit(columns, judge.contract, judge.params.features)
+        encoding = encoder_for(judge.contract, model.FRAMEWORK)
+        encoder = encoding.fit(columns, judge.contract, encoding.read_params(judge.params.features))
         return cls(judge, encoder, encoder.encode(columns), y, encoder.encode(columns_of(held_out)), truth)
 
     def build(self, name: str, hyperparameters: Mapping[str, Any]) -> Any:

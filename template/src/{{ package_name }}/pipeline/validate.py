@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
+from .. import model
 from ..artifacts import CLEAN, VALIDATION, write_json
 from ..engineroom import contract as contracts
 from ..engineroom.contract import Column, Contract
+from ..engineroom.encoding import encoder_for
 from ..engineroom.showing import shared
 from ..records import as_bound
 from ..settings import load_params
@@ -23,6 +25,7 @@ EXAMPLES = 5
 def validate() -> None:
     contract, params = contracts.load(), load_params()
     primary_metric(contract)  # a wrong name would else be found after the search
+    encoder_for(contract, model.FRAMEWORK).read_params(params.features)
     frame = read(CLEAN).to_pandas()
     refused, accepted = outside_values(frame, contract)
     violations = [*size(frame, contract), *rare_classes(frame, contract), *completeness(frame, contract)]

@@ -21,12 +21,13 @@ from sklearn.utils.validation import has_fit_parameter
 
 from . import preprocessing
 from .bundle import EMBEDDING
+from .engineroom.contract import ParamsError
+from .engineroom.encoding import Encoder, Framework, Inputs
 from .estimators import ESTIMATORS, OUTPUT, scores_of
-from .modality import Encoder, Inputs
 from .pipeline.watch import Watch
-from .settings import ParamsError
 from .task import Decision
 
+FRAMEWORK: Framework = "sklearn"  # which takes part in the choice of the encoder
 LINEAR_BASELINE = "linear"
 LIBRARIES = ("scikit-learn", "skl2onnx")
 SHORT: dict[str, Any] = {}  # hyperparameters that shorten a rehearsal: a few records are quick enough

@@ -11,7 +11,7 @@ from skl2onnx.common.data_types import FloatTensorType
 from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
 
-from .modality import Inputs
+from .engineroom.encoding import Inputs
 
 COMPONENTS = 0.95
 

@@ -7,7 +7,7 @@ import numpy as np
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.base import BaseEstimator
 
-from .modality import Inputs
+from .engineroom.encoding import Inputs
 
 
 def steps(hyperparameters: Mapping[str, Any], seed: int) -> tuple[list[BaseEstimator], dict[str, Any]]:

@@ -15,10 +15,8 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import FeatureUnion
 
-from .ascii import CHARACTER, WORD
-from .engineroom.contract import Section, mistakes_of
-from .modality import Inputs
-from .settings import ParamsError
+from .engineroom.contract import ParamsError, Section, mistakes_of
+from .engineroom.encoding import CHARACTER, WORD, Inputs
 
 
 class NGrams(Section):

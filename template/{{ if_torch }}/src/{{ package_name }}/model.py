@@ -15,16 +15,16 @@ from torch import Tensor, nn
 
 from . import network, networks, objective, training
 from .bundle import EMBEDDING
-from .engineroom.contract import mistakes_of
-from .modality import Encoder, Inputs
+from .engineroom.contract import ParamsError, mistakes_of
+from .engineroom.encoding import Encoder, Framework, Inputs
 from .network import Network
 from .networks import COMPONENTS, NETWORKS
 from .objective import Objective, outputs
 from .pipeline.watch import Watch
-from .settings import ParamsError
 from .task import Decision
 from .training import SCORED_ROWS, Batches, Trainer, Training, device_of, fingerprint_of, score_of
 
+FRAMEWORK: Framework = "torch"  # which takes part in the choice of the encoder
 LINEAR_BASELINE = "linear"
 LIBRARIES = ("torch",)
 SHORT = {"epochs": 1}  # hyperparameters that shorten a rehearsal

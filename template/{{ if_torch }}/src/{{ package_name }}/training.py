@@ -20,11 +20,10 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, R
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from .engineroom.contract import Section
+from .engineroom.contract import ParamsError, Section
 from .network import Network
 from .objective import Objective
 from .pipeline.watch import Watch
-from .settings import ParamsError
 
 LAST, BEST = "last.pt", "best.safetensors"
 FREE_SHARE = 0.5  # of the device's memory that data may take, to leave room for the network

@@ -9,7 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from .modality import Encoder
+from .engineroom.encoding import PixelEncoder as Encoder
 from .network import Network, linear
 
 COMPONENTS = 4  # of the embedding, for drift

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from .modality import Encoder, OneHot
+from .engineroom.encoding import OneHot
+from .engineroom.encoding import TableEncoder as Encoder
 from .network import Network, linear
 
 COMPONENTS = 0  # of the embedding, for drift: columns by themselves tell more

@@ -11,7 +11,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from .modality import Encoder
+from .engineroom.encoding import TokenEncoder as Encoder
 from .network import Network, linear
 
 COMPONENTS = 4  # of the embedding, for drift
