@@ -186,13 +186,13 @@ import json, sys
 from pathlib import Path
 from customer_model import bundle
 from customer_model.engineroom import contract
-from customer_model.modality import Encoder
+from customer_model.engineroom.encoding import load_encoder
 
 path = Path("artifacts/bundle")
 manifest = json.loads((path / "bundle.json").read_text().replace('"city"', json.dumps(sys.argv[1])))
 encoder = (path / "encoder.json").read_text().replace('"city"', json.dumps(sys.argv[1]))
 manifest["contract_digest"] = contract.load().digest
-bundle.save(path, contract.PATH, Encoder.model_validate_json(encoder), bundle.Manifest.model_validate(manifest))
+bundle.save(path, contract.PATH, load_encoder(encoder.encode()), bundle.Manifest.model_validate(manifest))
 """
 
 

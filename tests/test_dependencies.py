@@ -10,7 +10,7 @@ from test_render import COMBINATIONS
 
 CHECK = ("python", "-m", "customer_model.pipeline.dependencies")
 PLANTED = {  # a file that a user adds, what else is edited for it, and a stage that then reads or runs the file
-    "src/customer_model/relative.py": ("modality.py", "from .relative import VALUE", "ingest"),
+    "src/customer_model/relative.py": ("bundle.py", "from .relative import VALUE", "ingest"),
     "src/customer_model/absolute.py": ("records.py", "import customer_model.absolute as own", "split"),
     "src/customer_model/inside.py": ("pipeline/gate.py", "def late():\n    from .. import inside", "gate"),
     "src/customer_model/dynamic.py": ("pipeline/leakage.py", "x = import_module('..dynamic', __package__)", "validate"),

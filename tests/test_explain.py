@@ -30,7 +30,7 @@ print(np.mean([word.casefold() in said[topic] for word, topic in tops]))
 """
 
 PATCHES = """
-from customer_model.image import decode
+from customer_model.engineroom.encoding.image import decode
 hits = []
 for record, found in explained:
     [part] = bundle.contract.features

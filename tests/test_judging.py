@@ -570,9 +570,9 @@ def test_boosted_trees_learn_as_much_from_encoded_columns_as_from_raw_ones(code:
     kinds = {"a": {"type": "number" if columns["a"].dtype == float else "category"}, "b": {"type": "number"}}
     target = {"name": "y", "kind": "continuous"}
     stated = content() | {"target": target, "columns": kinds | {"y": {"type": "number", "role": "target"}}}
-    modality, train = code("modality"), slice(0, 4_000)
+    encoding, train = code("engineroom.encoding").TableEncoder, slice(0, 4_000)
     fitting = {name: values[train] for name, values in columns.items()}
-    encoder = modality.Encoder.fit(fitting, code("engineroom.contract").parse(stated, "made"), modality.FeatureParams())
+    encoder = encoding.fit(fitting, code("engineroom.contract").parse(stated, "made"), encoding.Params())
 
     def error(features: np.ndarray) -> float:
         model = HistGradientBoostingRegressor(max_iter=150, learning_rate=0.08).fit(features[train], y[train])
@@ -584,19 +584,6 @@ def test_boosted_trees_learn_as_much_from_encoded_columns_as_from_raw_ones(code:
     records = [{key: values[row] for key, values in columns.items()} for row in range(0, 6_000, 7)]
     single = np.concatenate([encoder.encode_one(record)["features"] for record in records])
     assert np.array_equal(single, encoded[::7])
-
-
-def test_an_outlier_moves_little_keeps_its_order_and_older_bundles_their_numbers(code: Module) -> None:
-    modality, quantity = code("modality"), code("quantities").Value(column="a")
-    values = np.append(np.linspace(0, 1, 1_000), [5.0, 50.0, 1e308, np.nan])
-    fitted = modality.Numeric.fit(quantity, {"a": values}, modality.FeatureParams(log_skewness=99))
-    given = np.array([-9.0, -7.0, 0.0, 0.5, 5.0, 50.0, 1e308, np.inf, np.nan])
-    found = fitted.many({"a": given})[:, 0]
-    assert found[0] == found[1] and (np.diff(found[1:7]) > 0).all() and found[6] == found[7] < 25
-    assert found[4] < 6 and found[8] == pytest.approx((fitted.fill - fitted.mean) / fitted.scale)
-    assert np.allclose(found, [fitted.one()({"a": float(value)})[0] for value in given], rtol=1e-12)
-    older = modality.Numeric.model_validate(fitted.model_dump(exclude={"least", "most"}))
-    assert older.many({"a": np.array([fitted.high, 50.0])})[0, 0] == older.many({"a": np.array([50.0])})[0, 0]
 
 
 def unencoded(kind: str) -> dict[str, Any]:

@@ -1,28 +1,23 @@
-"""Images of every kind are read, answered and described alike; what is no image is refused by name."""
+"""Images of every kind get one answer, alone and among others, bare and as JSON; named files are read."""
 
 import base64
 import io
-import struct
-import subprocess
-import sys
 import threading
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from PIL import Image
+from PIL import Image, ImageFile
 
-from customer_model import image
 from customer_model.bundle import Bundle
 from customer_model.engineroom.contract import Contract, Source
-from customer_model.image import MAX_EDGE, MAX_PIXELS, MAX_SCANS, TILE, decode, describe, parse, pixels
+from customer_model.engineroom.encoding import PARSERS
 from customer_model.serving.service import SMALL
 from customer_model.source import SourceError, read_chunks, sniff_for
 
-RED = (200, 30, 30)
+parse = PARSERS["image"]
 PHOTO = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8))
 
 
@@ -52,16 +47,6 @@ ODD = {
 }
 
 
-def header_only(width: int, height: int) -> bytes:
-    """A PNG that announces so many pixels and has none."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-    size = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
-
-
 @pytest.fixture
 def column(contract: Contract) -> str:
     return next(iter(contract.features))
@@ -71,8 +56,6 @@ def column(contract: Contract) -> str:
 def test_an_odd_image_scores_alike_alone_and_among_others(bundle: Bundle, column: str, kind: str) -> None:
     columns = {column: [*ODD.values(), None]}
     row = list(ODD).index(kind)
-    [(name, many)] = bundle.encoder.encode(columns).items()
-    np.testing.assert_array_equal(bundle.encoder.encode_one({column: ODD[kind]})[name][0], many[row])
     scores = bundle.scores(columns)
     np.testing.assert_allclose(bundle.scores_one({column: ODD[kind]})[0], scores[row], atol=1e-5, rtol=1e-5)
 
@@ -91,94 +74,21 @@ def test_a_bare_image_is_answered_like_json(
     assert refused.status_code == 422 and "not a readable image" in refused.text
 
 
-@pytest.mark.parametrize(
-    ("raw", "named"),
-    [
-        (b"", "empty file"),
-        (b"no image", "not a readable image"),
-        (encoded(PHOTO)[:-500], "incomplete PNG"),
-        (encoded(PHOTO.convert("F"), "TIFF"), "32 bits"),
-        (header_only(10_000, 10_000), f"{MAX_PIXELS:,} are allowed"),
-        (header_only(60_000, 60_000), f"{MAX_PIXELS:,} that are allowed"),
-        (header_only(1, 1_000_000), f"at most {MAX_EDGE:,}"),
-        (encoded(PHOTO, "JPEG") + b"\xff\xda" * (MAX_SCANS + 1), f"more than {MAX_SCANS} scans"),
-        ("no base64!", "not the base64 text"),
-        (12, "not int"),
-        (Path("nowhere.png"), "nowhere.png: no such file"),
-    ],
-)
-def test_what_is_no_image_is_refused(raw: Any, named: str) -> None:
-    with pytest.raises(ValueError, match=named):
-        parse(raw)
-
-
-def test_base64_and_data_urls_are_images() -> None:
-    text = base64.encodebytes(ODD["grey"]).decode()
-    assert parse(text) == parse(f"data:image/png;base64,{text}") == ODD["grey"]
-    assert [parse(raw) for raw in (None, "", float("nan"))] == [None] * 3
-
-
-def test_images_are_seen_as_they_are_meant() -> None:
-    assert decode(ODD["on its side"]).size == (40, 60)
-    assert decode(encoded(Image.new("RGBA", (1, 1), (0, 0, 0, 0)))).getpixel((0, 0)) == (255, 255, 255)
-    np.testing.assert_array_equal(np.asarray(decode(ODD["16 bits"])), np.asarray(decode(ODD["grey"])))
-
-
-@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA", "CMYK", "I;16"])
-def test_tiles_make_the_same_picture(mode: str) -> None:
-    width, height = (40, 60_000) if mode == "LA" else (1_200, 1_000)
-    assert width * height > TILE
-    noise = np.random.default_rng(1).integers(0, 256, (height, width, 4), dtype=np.uint8)
-    large = Image.fromarray(noise, "RGBA")
-    picture = Image.fromarray(noise[:, :, 0].astype(np.uint16) * 257) if mode == "I;16" else large.convert(mode)
-    content = encoded(picture, "TIFF" if mode in ("CMYK", "PA") else "PNG")
-    whole: Image.Image = Image.open(io.BytesIO(content))
-    if mode == "I;16":
-        expected = np.asarray(whole).astype(np.uint16) // 256
-        np.testing.assert_array_equal(np.asarray(decode(content))[:, :, 0], expected)
-        return
-    if whole.has_transparency_data:
-        whole = Image.alpha_composite(Image.new("RGBA", whole.size, "white"), whole.convert("RGBA"))
-    np.testing.assert_array_equal(np.asarray(decode(content)), np.asarray(whole.convert("RGB")))
-
-
-PEAK = """
-import sys
-from customer_model.image import pixels
-
-def peak():
-    return int(open("/proc/self/status").read().partition("VmHWM:")[2].split()[0])
-
-before, content = peak(), sys.stdin.buffer.read()
-pixels(content, 32, "pad", True)
-print((peak() - before) // 1024)
-"""
-
-
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the kernel tells of peaks there")
-@pytest.mark.parametrize("kind", ["WEBP", "PNG", "JPEG"])
-def test_the_largest_picture_fits_into_memory(kind: str) -> None:
-    picture = Image.new("RGB" if kind == "JPEG" else "RGBA", (5_000, 5_000), RED)
-    more = {"save_all": True, "append_images": [Image.new("RGBA", picture.size)]} if kind == "WEBP" else {}
-    content = encoded(picture, kind, lossless=True, exif=turned(), **more)
-    done = subprocess.run([sys.executable, "-c", PEAK], input=content, capture_output=True, check=True)
-    assert int(done.stdout) < (450 if kind == "WEBP" else 250)  # MiB; with copies in between it was twice as much
-
-
 def test_small_files_of_large_pictures_are_left_to_threads_and_bounded_in_a_batch(
     client: TestClient, contract: Contract, column: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if len(contract.features) > 1 or contract.eligibility:
         pytest.skip("a record of this contract is more than one image")
     threads: list[str] = []
+    load = ImageFile.ImageFile.load
 
-    def watched(content: bytes) -> Image.Image:
+    def watched(picture: ImageFile.ImageFile) -> Any:
         threads.append(threading.current_thread().name)
-        return decode(content)
+        return load(picture)
 
     service = client.app.state.service  # type: ignore[attr-defined]
     monkeypatch.setattr(service.models.champion, "inline", True)
-    monkeypatch.setattr(image, "decode", watched)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", watched)
     large = encoded(Image.new("1", (5_000, 5_000)))
     assert len(large) < SMALL
     assert client.post("/predict", json={column: base64.b64encode(large).decode()}).status_code == 200
@@ -187,54 +97,6 @@ def test_small_files_of_large_pictures_are_left_to_threads_and_bounded_in_a_batc
     threads.clear()
     refused = client.post("/predict/batch", json={"records": [{column: base64.b64encode(large).decode()}] * 30})
     assert refused.status_code == 413 and "unpacked" in refused.text and "model" not in "".join(threads)
-
-
-def test_an_oblong_image_is_padded_or_cropped() -> None:
-    content = encoded(Image.new("RGB", (40, 20), RED))
-    assert tuple(pixels(content, 16, "pad", True)[0, 8]) != RED == tuple(pixels(content, 16, "crop", True)[0, 8])
-    assert pixels(None, 16, "pad", False).shape == (16, 16, 1)
-
-
-@pytest.mark.parametrize("fit", ["pad", "crop"])
-@pytest.mark.parametrize("size", [(60, 40), (31, 77), (16, 16), (3, 2), (1, 1), (5, 300), (1_200, 30)])
-def test_painting_over_a_plain_picture_changes_nothing(
-    bundle: Bundle, column: str, size: tuple[int, int], fit: str
-) -> None:
-    encoder = fitting(bundle, fit)
-    record = {column: encoded(Image.new("RGB", size, RED))}
-    [(name, given)] = encoder.encode_one(record).items()
-    parts = [*encoder.occlude(record, bundle.contract)]
-    assert 1 <= len(parts) <= 49
-    for part, without in parts:
-        left, top, right, bottom = part.box
-        assert 0 <= left < right <= size[0] and 0 <= top < bottom <= size[1]
-        np.testing.assert_array_equal(encoder.encode_one(without)[name], given)
-
-
-def test_patches_cover_a_picture_once(bundle: Bundle, column: str) -> None:
-    covered = np.zeros((40, 60), dtype=int)
-    encoder = fitting(bundle, "pad")
-    for part, without in encoder.occlude({column: encoded(PHOTO)}, bundle.contract):
-        left, top, right, bottom = part.box
-        covered[top:bottom, left:right] += 1
-        patch = np.asarray(decode(without[column]))
-        changed = patch != encoder.params.pixels(encoded(PHOTO))
-        assert 0 < changed.any(axis=2).mean() <= 0.05
-    assert (covered == 1).all()
-    assert [*encoder.occlude({column: None}, bundle.contract)] == []
-
-
-def fitting(bundle: Bundle, fit: str) -> Any:
-    """The bundle's encoder with another way of fitting pictures into the square."""
-    return bundle.encoder.model_copy(update={"params": bundle.encoder.params.model_copy(update={"fit": fit})})
-
-
-def test_light_and_sharpness_are_described() -> None:
-    dark, bright = (encoded(Image.new("RGB", (9, 9), (level,) * 3)) for level in (20, 220))
-    found = describe("photo", [dark, bright, encoded(PHOTO), None])
-    assert found["photo brightness"][0] < 0.1 < 0.8 < found["photo brightness"][1]
-    assert found["photo sharpness"][0] == 0 < found["photo sharpness"][2]
-    assert all(values[3] is None for values in found.values())
 
 
 def test_a_folder_has_a_record_for_each_file(contract: Contract, column: str, tmp_path: Path) -> None:

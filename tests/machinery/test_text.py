@@ -1,7 +1,5 @@
-"""A text of any script means the same to training, service and drift, and what is no text is refused by name."""
+"""A text of any script gets one answer, alone and among others, bare and as JSON."""
 
-import math
-from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -10,7 +8,6 @@ from fastapi.testclient import TestClient
 
 from customer_model.bundle import Bundle
 from customer_model.engineroom.contract import Contract
-from customer_model.text import LIMIT, describe, normalise, parse, script, words
 
 ODD = [
     "Счёт за июнь неверный, проверьте!",
@@ -32,13 +29,6 @@ def columns(contract: Contract) -> dict[str, list[Any]]:
     return dict.fromkeys(contract.features, ODD)
 
 
-def test_one_record_and_many_are_encoded_alike(bundle: Bundle, columns: dict[str, list[Any]]) -> None:
-    [(name, many)] = bundle.encoder.encode(columns).items()
-    for row in range(len(ODD)):
-        one = bundle.encoder.encode_one({column: texts[row] for column, texts in columns.items()})
-        np.testing.assert_array_equal(one[name], many[row : row + 1])
-
-
 def test_one_record_and_many_score_alike(bundle: Bundle, columns: dict[str, list[Any]]) -> None:
     many = bundle.scores(columns)
     for row in range(len(ODD)):
@@ -55,78 +45,3 @@ def test_a_bare_text_is_answered_like_json(client: TestClient, contract: Contrac
     assert plain.status_code == asked.status_code == 200
     answers = [response.json() | {"prediction_id": ""} for response in (plain, asked)]
     assert answers[0] == answers[1]
-
-
-@pytest.mark.parametrize(
-    ("raw", "named"),
-    [
-        ("half of \ud83d", "half a surrogate pair"),
-        ("x" * (LIMIT + 1), f"{LIMIT:,} are allowed"),
-        (b"caf\xe9", "not UTF-8"),
-        (12, "not int"),
-        (["a"], "not list"),
-    ],
-)
-def test_what_is_no_text_is_refused(raw: Any, named: str) -> None:
-    with pytest.raises(ValueError, match=named):
-        parse(raw)
-
-
-def test_blank_is_missing_and_the_rest_stays_as_it_came() -> None:
-    assert [parse(raw) for raw in (None, float("nan"), "", " \n\u3000", b"")] == [None] * 5
-    assert parse(" Ünï\n") == " Ünï\n" and parse("счёт".encode()) == "счёт"
-
-
-def test_each_word_is_left_out_once(bundle: Bundle, contract: Contract) -> None:
-    name = bundle.encoder.columns[0]
-    text = "No net, don't! Счёт 請求😡"
-    left_out = [*bundle.encoder.occlude({name: text}, contract)]
-    assert [part.value for part, _ in left_out] == ["No", "net", "don", "t", "Счёт", "請", "求", "😡"]
-    assert left_out[1][1] == {name: "No , don't! Счёт 請求😡"}
-    assert all(part.value == text[part.start : part.end] for part, _ in left_out)
-    assert [[*bundle.encoder.occlude({name: empty}, contract)] for empty in (None, "", " !")] == [[], [], []]
-
-
-def test_words_of_a_long_text_are_left_out_in_runs(bundle: Bundle, contract: Contract) -> None:
-    record = dict.fromkeys(bundle.encoder.columns, "слово " * 10_000)
-    parts = [part for part, _ in bundle.encoder.occlude(record, contract)]
-    assert 40 <= len(parts) <= 50 + len(bundle.encoder.columns)
-    assert parts[0].start == 0 and parts[-1].end <= bundle.encoder.reach <= parts[-1].end + 6
-    [(name, given)] = bundle.encoder.encode_one(record).items()
-    shortened = {name: text[: bundle.encoder.reach] for name, text in record.items()}
-    np.testing.assert_array_equal(bundle.encoder.encode_one(shortened)[name], given)
-
-
-def test_what_reads_the_same_is_one_spelling() -> None:
-    assert normalise(" Ｓｔｒａße\n\tÉ ") == normalise("STRASSE e\u0301")
-    assert all(normalise(normalise(text)) == normalise(text) for text in ODD if text)
-
-
-def test_words_are_found_in_every_script() -> None:
-    assert words("don't, счёт!") == ["don", "t", "счёт"]
-    assert words("請求 ok😡") == ["請", "求", "ok", "😡"]
-
-
-def test_scripts_are_told_apart() -> None:
-    scripts = {"Straße": "latin", "счёт": "cyrillic", "請求書": "han", "ひらがな": "kana", "فاتورة": "arabic"}
-    for text, expected in {**scripts, "한국어": "hangul", "123 !?": "none", "": "none"}.items():
-        assert script(Counter(text)) == expected
-
-
-def test_unknown_words_and_an_empty_text_are_described() -> None:
-    assert describe("known other", frozenset(["known"]))["unknown words"] == 0.5
-    assert describe("", frozenset())["unknown words"] is None
-
-
-def test_a_long_text_is_described_by_its_first_pages() -> None:
-    found = describe("known other! " * 7_000, frozenset(["known"]))
-    assert found["words (log10)"] == pytest.approx(math.log10(14_000), abs=0.001)
-    assert found["unknown words"] == pytest.approx(0.5, abs=0.01)
-    assert found["signs"] == pytest.approx(1 / 13, abs=0.001)
-
-
-def test_what_the_model_does_not_reach_costs_nothing(bundle: Bundle) -> None:
-    far = dict.fromkeys(bundle.encoder.columns, " " * bundle.encoder.reach + "word")
-    empty = dict.fromkeys(bundle.encoder.columns, "")
-    [given], [expected] = (bundle.encoder.encode_one(record).values() for record in (far, empty))
-    np.testing.assert_array_equal(given, expected)

@@ -28,8 +28,8 @@ from pydantic_core import from_json
 from .artifacts import SUMS, digest
 from .engineroom import contract as contracts
 from .engineroom.contract import Contract, UserError, mistakes_of
+from .engineroom.encoding import Columns, Encoder, Inputs, Record, load_encoder
 from .engineroom.judging import AnyDecision
-from .modality import Columns, Encoder, Inputs, Record
 from .runtime import session
 
 FORMAT = 4
@@ -99,8 +99,8 @@ class Bundle:
             raise BundleError(f"bundle {path}: {MANIFEST} is that of another model, or was altered")
         try:
             contract = contracts.loads(content[CONTRACT], CONTRACT)
-            encoder = Encoder.model_validate_json(content[ENCODER])
-        except (contracts.ContractError, ValidationError) as error:
+            encoder = load_encoder(content[ENCODER])
+        except (contracts.ContractError, ValueError) as error:
             reason = " ".join(str(error).split())
             raise BundleError(f"bundle {path}: does not fit this version of the code: {reason}") from None
         if contract.digest != manifest.contract_digest:

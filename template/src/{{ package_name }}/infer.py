@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 
 from .draft import Draft, render
 from .engineroom import contract
-from .engineroom.contract import ContractError, Quality, Source, UserError
+from .engineroom.contract import ContractError, Quality, Source, Type, UserError
+from .engineroom.encoding import FEATURES, PARSERS
 from .engineroom.showing import percent
-from .modality import FEATURE_TYPES, PARSERS
 from .pipeline.formula import TELLING_ROWS
 from .pipeline.leakage import telling
 from .profile import LEVELS, MOST, Finding, distinct, examine, is_prose, shown
@@ -35,8 +36,10 @@ SECRET = re.compile(r"://[^/:]*:(?!\$\{|\d+/)[^@]*@|(?i:pass|pwd|secret|token)\w
 DATABASES = (".db", ".sqlite", ".sqlite3")
 
 
-def infer(source: Source, target: str, numbers: bool | None = None) -> Draft:
-    """A draft for the first records of a source. The target is one of `numbers`, or of classes; None leaves it open.
+def infer(source: Source, target: str, types: tuple[Type, ...], numbers: bool | None = None) -> Draft:
+    """A draft for the first records of a source; features are of these `types`.
+
+    The target is one of `numbers`, or of classes; None leaves it open.
 
     Raises:
         SourceError: the source cannot be read.
@@ -51,7 +54,7 @@ def infer(source: Source, target: str, numbers: bool | None = None) -> Draft:
     # Repeated records would hide identifiers, unless a record has so few columns that repeats are natural.
     records = sample[~repeats] if repeats.mean() < 0.5 else sample
     predicted, section = _target(target, records[target].tolist(), source.decimal, numbers)
-    others = {name: _other(name, records[name].tolist(), source) for name in names if name != target}
+    others = {name: _other(name, records[name].tolist(), source, types) for name in names if name != target}
     features = [o for o in others.values() if o.spec["type"] not in ("id", "ignored") and "role" not in o.spec]
     if not features:
         raise ContractError(f"{source.path}: no column but {target!r} can be a feature; add columns to the data")
@@ -70,16 +73,16 @@ def _tells_apart(ids: pd.Series) -> bool:
     return bool(ids.nunique() >= MOST * len(ids))
 
 
-def _other(name: str, raw: list[Any], source: Source) -> Finding:
+def _other(name: str, raw: list[Any], source: Source, types: tuple[Type, ...]) -> Finding:
     """A column that may tell the target: files are features as they are, a table's columns if the model takes such."""
-    if name in source.files or (PARSERS and any(isinstance(value, bytes) for value in raw)):
-        return Finding(name, {"type": FEATURE_TYPES[0]}, raw)
+    if name in source.files or (types[0] in PARSERS and any(isinstance(value, bytes) for value in raw)):
+        return Finding(name, {"type": types[0]}, raw)
     if name == FILE and source.path.is_dir():
         return Finding(name, {"type": "id"}, raw)
     finding = examine(name, raw, source.decimal)
     kind = finding.spec["type"]
-    if kind not in ("id", "ignored", *FEATURE_TYPES) and "role" not in finding.spec:
-        _set_aside(finding)
+    if kind not in ("id", "ignored", *types) and "role" not in finding.spec:
+        _set_aside(finding, types)
     return finding
 
 
@@ -96,7 +99,7 @@ def _require(only: Finding) -> None:
         only.notes.append(note)
 
 
-def _set_aside(finding: Finding) -> None:
+def _set_aside(finding: Finding, types: tuple[Type, ...]) -> None:
     """Make a column no feature, as the model takes none of its type.
 
     Few levels still serve to report quality by them, and many may be texts that somebody wrote.
@@ -105,12 +108,12 @@ def _set_aside(finding: Finding) -> None:
     if kind in ("category", "boolean") and len(levels) <= LEVELS:
         finding.spec["role"] = "sensitive"
         finding.notes.append("the model does not see it: quality is reported for each value")
-    elif kind == "category" and "text" in FEATURE_TYPES and is_prose(levels):
+    elif kind == "category" and "text" in types and is_prose(levels):
         finding.spec["type"] = "text"
     else:
         if kind == "datetime":
             finding.notes = ["type: datetime, role: time tests on the newest records"]
-        finding.ignore(f"of type {kind}, the model only takes {', '.join(FEATURE_TYPES)}")
+        finding.ignore(f"of type {kind}, the model only takes {', '.join(types)}")
 
 
 def _target(name: str, raw: list[Any], decimal: str, numbers: bool | None) -> tuple[Finding, dict[str, Any]]:
@@ -144,8 +147,8 @@ def _note_near_copies(draft: Draft, target: Finding) -> None:
             findings[name].notes.insert(0, f"makes up the target with {others} ({rule}): are they {doubt}")
 
 
-def locate(data: str, query: str) -> Source:
-    """Where to read a sample: a file as it is, or a fresh snapshot of a database's records.
+def locate(data: str, query: str, types: tuple[Type, ...]) -> Source:
+    """Where to read a sample: a file as it is, or a fresh snapshot of a database's records; files for some `types`.
 
     Raises:
         SourceError: the URL holds a password, or neither file nor database can be read.
@@ -154,8 +157,8 @@ def locate(data: str, query: str) -> Source:
         path = Path(data)
         if path.suffix.lower() in DATABASES:
             raise SourceError(f"{path} is a database: give DATA=sqlite:///{path} QUERY=table")
-        source = sniff(path)
-        files = naming_files(source) if PARSERS and not source.files else source.files
+        source = sniff(path, types[0] if types[0] in PARSERS else "")
+        files = naming_files(source) if types[0] in PARSERS and not source.files else source.files
         return source.model_copy(update={"files": files})
     if SECRET.search(data):
         raise SourceError(
@@ -227,6 +230,18 @@ def summarise(draft: Draft) -> None:
     print("Next: read it and settle the comments, write down goal and costs, then `make pipeline`.")
 
 
+def types_before(path: Path) -> tuple[Type, ...]:
+    """The types of the features that the project takes, by the contract in its place; of a table where none tells."""
+    try:
+        content = yaml.safe_load(path.read_bytes())
+    except (OSError, yaml.YAMLError):
+        content = None
+    columns = content.get("columns") if isinstance(content, dict) else None
+    stated = [column for column in columns.values() if isinstance(column, dict)] if isinstance(columns, dict) else []
+    found = [column.get("type") for column in stated if "feature" in column.get("role", "feature")]
+    return next((FEATURES[modality] for modality in ("image", "text") if modality in found), FEATURES["table"])
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Write a first contract.yaml for a file or a database.")
     parser.add_argument(
@@ -236,8 +251,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--query", default="", help="table name or SELECT, for a database")
     options = parser.parse_args(arguments)
     try:
-        source = locate(options.data, options.query)
-        draft = infer(source, options.target.strip(), predicts_numbers(contract.PATH))
+        types = types_before(contract.PATH)
+        source = locate(options.data, options.query, types)
+        draft = infer(source, options.target.strip(), types, predicts_numbers(contract.PATH))
         draft = replace(draft, source=adopt(source))
         write(draft, contract.PATH)
     except UserError as error:

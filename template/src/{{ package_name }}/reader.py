@@ -19,9 +19,9 @@ from pydantic_core import CoreSchema, SchemaValidator, ValidationError
 from pydantic_core import core_schema as core
 
 from .engineroom.contract import NUMERIC, Column, Contract, Policy, Source
+from .engineroom.encoding import UNPACKED, modality_of
 from .engineroom.showing import as_markdown
-from .modality import UNPACKED
-from .records import Value, check_features, ineligible, outside, parser
+from .records import Value, ineligible, outside, parser
 
 Kind = Literal["unknown_field", "missing", "invalid", "outside", "out_of_scope"]
 Raw = Mapping[str, Any]
@@ -103,7 +103,7 @@ class Reader:
     """Raw records -> typed records, and what is not as the contract has it."""
 
     def __init__(self, contract: Contract) -> None:
-        check_features(contract)
+        modality_of(contract)
         self.fields = [Field(name, column, contract.source) for name, column in contract.inputs.items()]
         unpacked = [(field.name, UNPACKED.get(field.column.type)) for field in self.fields]
         self.unpacks = [(name, size_of) for name, size_of in unpacked if size_of]

@@ -2,7 +2,7 @@
 
 Ingest, the service and batch scoring all parse here, so a value means the same to each of them. Typed values are
 float (number, integer, boolean as bool), str (category, ordinal, text, id), datetime (naive UTC), bytes (image) and
-None for missing. How texts and images are read is for `modality` to say.
+None for missing. How texts and images are read is for `engineroom.encoding` to say.
 """
 
 import hashlib
@@ -15,8 +15,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from .engineroom.contract import NUMERIC, Column, Contract, ContractError, Rule, from_iso
-from .modality import FEATURE_TYPES, PARSERS
+from .engineroom.contract import NUMERIC, Column, Contract, Rule, from_iso
+from .engineroom.encoding import PARSERS
 
 Value = float | str | bool | datetime | bytes | None
 Parser = Callable[[Any], Value]
@@ -57,17 +57,6 @@ def parsers(contract: Contract, names: Iterable[str]) -> dict[str, Parser]:
     """How these columns are read, by what the contract says of its source."""
     source = contract.source
     return {name: parser(contract.columns[name], source.decimal, source.missing) for name in names}
-
-
-def check_features(contract: Contract) -> None:
-    """Raises ContractError for a feature that this project's models cannot take."""
-    for name, column in contract.features.items():
-        if column.type not in FEATURE_TYPES:
-            known = ", ".join(FEATURE_TYPES)
-            raise ContractError(
-                f"column {name!r}: features of this project are {known}, found {column.type}: give it role: "
-                "sensitive to report quality by it, or type: ignored"
-            )
 
 
 def _is_missing(value: Any) -> bool:

@@ -13,18 +13,13 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr, TypeAdapter, ValidationError, model_validator
 
 from .artifacts import SUMS
-from .engineroom.contract import Section, UserError, mistakes_of
-from .modality import FeatureParams
+from .engineroom.contract import ParamsError, Section, UserError, mistakes_of
 
 log = logging.getLogger(__name__)
 
 PARAMS = Path("params.yaml")
 DOTENV, PROJECT, SHELL = ".env", "project.env", "the environment"
 PREFIX = "SERVICE_"
-
-
-class ParamsError(UserError):
-    """params.yaml is wrong; the message says where, what was found and what is allowed."""
 
 
 class TuneParams(Section):
@@ -69,7 +64,7 @@ class DriftParams(Section):
 
 class Params(Section):
     seed: int = 42
-    features: FeatureParams = FeatureParams()
+    features: dict[str, Any] = Field({}, description="of the columns; what there is depends on the encoder")
     model: ModelParams
     tune: TuneParams = TuneParams()
     evaluation: EvaluationParams = EvaluationParams()

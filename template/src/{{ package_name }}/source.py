@@ -24,7 +24,7 @@ import sqlalchemy as sa
 
 from .engineroom import contract
 from .engineroom.contract import UserError
-from .modality import FEATURE_TYPES, PARSERS
+from .engineroom.encoding import modality_of
 from .settings import expand
 
 TEXT = (".csv", ".tsv", ".tab", ".txt", ".dat", ".data")
@@ -69,8 +69,8 @@ def read_chunks(source: contract.Source, rows: int = CHUNK_ROWS) -> Iterator[pd.
 def _lines(source: contract.Source) -> Iterator[Sequence[Any]]:
     """The column names, then the values of each record."""
     path = source.path
-    if _is_folder(path):
-        return _folder(path, next(iter(source.files), FEATURE_TYPES[0]))
+    if source.files and path.is_dir():
+        return _folder(path, source.files[0])
     kind = _kind(path)
     return _parquet(path) if kind in PARQUET else _json(path) if kind in JSON_LINES else _delimited(path, source)
 
@@ -89,11 +89,6 @@ def _size(value: bytes | Path) -> int:
     if isinstance(value, bytes):
         return len(value)
     return value.stat().st_size if value.is_file() else 0
-
-
-def _is_folder(path: Path) -> bool:
-    """Is the data a folder of files? Only where a file can hold a feature, which no table's column does."""
-    return bool(PARSERS) and path.is_dir()
 
 
 def _folder(root: Path, column: str) -> Iterator[Sequence[Any]]:
@@ -222,18 +217,21 @@ def naming_files(source: contract.Source) -> tuple[str, ...]:
 
 def sniff_for(path: Path, known: contract.Contract) -> contract.Source:
     """How new records for a contract are written: `sniff`, and the columns that name files there too."""
-    files = tuple(known.features) if _is_folder(path) else known.source.files
-    return sniff(path).model_copy(update={"files": files})
+    held = "" if modality_of(known) == "table" else next(iter(known.features))  # no file is a column of a table
+    found = sniff(path, held)
+    return found if found.files else found.model_copy(update={"files": known.source.files})
 
 
-def sniff(path: Path) -> contract.Source:
+def sniff(path: Path, held: str = "") -> contract.Source:
     """How a text file is written: delimiter, decimal sign and encoding; other formats say so themselves.
+
+    Where a model takes whole files, `path` may be a folder of them; `held` is the name of their column.
 
     Raises SourceError as `read_chunks` does.
     """
     with _named_errors(path):
-        if _is_folder(path):
-            return contract.Source(path=path, files=(FEATURE_TYPES[0],))
+        if held and path.is_dir():
+            return contract.Source(path=path, files=(held,))
         if _kind(path) not in TEXT:
             return contract.Source(path=path)
         encoding = _encoding(path)

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 
-from ..modality import Encoder, Inputs
+from ..engineroom.encoding import Encoder, Inputs, encoder_for
 from ..pipeline.metric import Judge
 from ..pipeline.table import columns_of, target_of
 from .framework import Learner
@@ -32,7 +32,8 @@ class Fold:
         """Both tables, encoded."""
         y, truth = (judge.decision.encode(target_of(part, judge.contract)) for part in (fitting, held_out))
         columns = columns_of(fitting)
-        encoder = Encoder.fit(columns, judge.contract, judge.params.features)
+        encoding = encoder_for(judge.contract, learner.framework.NAME)
+        encoder = encoding.fit(columns, judge.contract, encoding.read_params(judge.params.features))
         inputs = encoder.encode(columns)
         return cls(learner, judge, encoder, inputs, y, encoder.encode(columns_of(held_out)), truth)
 

@@ -8,10 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 from pydantic import ValidationError
 
-from ..engineroom.contract import UserError, mistakes_of
+from ..engineroom.contract import ParamsError, UserError, mistakes_of
+from ..engineroom.encoding import Encoder, Inputs
 from ..engineroom.judging import Decision
-from ..modality import Encoder, Inputs
-from ..settings import ParamsError
 from .watch import Watch
 
 Candidates = Mapping[str, Callable[..., Any]]  # name in params.yaml -> what makes it
@@ -21,11 +20,13 @@ class Framework(Protocol):
     """A module that builds, fits, scores and exports the candidates of one library.
 
     Attributes:
+        NAME: of the framework, which takes part in the choice of the encoder.
         LINEAR_BASELINE: name of the candidate that all others have to beat.
         LIBRARIES: packages whose versions matter to a model's numbers.
         SHORT: hyperparameters that shorten a rehearsal.
     """
 
+    NAME: Any
     LINEAR_BASELINE: str
     LIBRARIES: tuple[str, ...]
     SHORT: dict[str, Any]

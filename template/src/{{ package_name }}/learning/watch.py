@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..modality import Inputs
+from ..engineroom.encoding import Inputs
 
 
 def _ignore(step: int, value: float) -> None:

@@ -9,8 +9,9 @@ from tqdm import tqdm
 from ..artifacts import CLEAN, INGEST, digest, write_json
 from ..engineroom import contract as contracts
 from ..engineroom.contract import Contract, Source
+from ..engineroom.encoding import modality_of
 from ..engineroom.showing import number, percent
-from ..records import Parser, Value, check_features, ineligible, parsers, pseudonym
+from ..records import Parser, Value, ineligible, parsers, pseudonym
 from ..settings import Environment
 from ..source import FILE, files_of, read_chunks
 from . import PipelineError, command
@@ -24,7 +25,7 @@ OWN_MARKERS = "  If one of them stands for a missing value, list it in source.mi
 
 def ingest() -> None:
     contract = contracts.load()
-    check_features(contract)
+    modality_of(contract)  # features that no model takes would else be found after the work
     raw, table = read_typed(contract)
     whole, (table, duplicates) = table, drop_duplicates(table, contract)
     notices = effect_of_dropping(whole, table, contract)

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from ..engineroom.contract import NUMERIC, Contract
-from ..modality import PARSERS
+from ..engineroom.encoding import PARSERS
 from ..settings import LeakageParams
 from .formula import Formula, formulas
 from .truth import Truth

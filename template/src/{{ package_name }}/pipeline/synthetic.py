@@ -1,7 +1,7 @@
 """Records that nobody has, for examples and golden records: no record of the data leaves the pipeline.
 
 Every column is drawn by itself, from what several records share: common levels by their shares, numbers and dates
-between quantiles, rounded. Texts and pictures are made up by `modality`.
+between quantiles, rounded. Texts and pictures are made up by `engineroom.encoding`.
 """
 
 from collections import Counter
@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..engineroom.contract import NUMERIC, Contract
+from ..engineroom.encoding import MAKERS
 from ..engineroom.showing import FEW, RARE, round_between, shared
-from ..modality import MAKERS
 from ..records import Value
 
 ROWS = 20_000  # that values are drawn from

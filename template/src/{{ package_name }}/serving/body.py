@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, TypeVar
 from fastapi import Request
 from pydantic_core import from_json
 
-from ..modality import MEDIA_TYPES
+from ..engineroom.contract import Contract
+from ..engineroom.encoding import MEDIA_TYPES
 from ..reader import Finding, Reader, repeated_key
 from .problems import SHOWN, TITLES, FieldError, Problem, not_json, pointer_to, shortened, unfit, unfit_at
 
@@ -111,9 +112,10 @@ def media_type(request: Request) -> str:
     return JSON
 
 
-def bare_media(features: Sequence[str]) -> dict[str, str]:
-    """Media types that a whole record may have: with two features there are none."""
-    return dict.fromkeys(MEDIA_TYPES, features[0]) if len(features) == 1 else {}
+def bare_media(contract: Contract) -> dict[str, str]:
+    """Media types that a whole record may have, with the name of its only feature: with two there are none."""
+    alone = contract.features if len(contract.features) == 1 else {}
+    return {media: name for name, column in alone.items() for media in MEDIA_TYPES.get(column.type, ())}
 
 
 def table_of(content: Any, reader: Reader, most: int) -> Table:

@@ -20,7 +20,7 @@ from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel, Field, create_model
 
 from ..bundle import Bundle
-from ..modality import Part, Record
+from ..engineroom.encoding import LeftOut, Record
 from .body import bare_media, media_type, read
 from .openapi import record_body
 from .problems import responses
@@ -28,19 +28,22 @@ from .routes import JsonResponse, add_post, in_thread, served_by
 from .service import Service
 
 
-class Contribution(Part):
-    """What is left out, and how much lower the score is without it."""
-
-    contribution: float
-
-
 class Explained(BaseModel):
     """The prediction, and what moves the score behind it; contributions do not add up to the score."""
 
     explained: str = Field(description="what the score is, such as the probability of a class")
     score: float
-    contributions: list[Contribution] = Field(description="those that move the score most first")
+    contributions: list[Any] = Field(description="those that move the score most first")
     model_version: str
+
+
+def explanation_type(answer: type[BaseModel], part: type[LeftOut]) -> type[BaseModel]:
+    """An answer and why: contributions are such parts of a record, each with what the score loses without it."""
+    said = "What is left out, and how much lower the score is without it."
+    contribution = create_model("Contribution", __base__=part, __doc__=said, contribution=(float, ...))
+    listed = (list[contribution], Explained.model_fields["contributions"])  # type: ignore[valid-type]
+    both = (Explained, answer)  # fields of the last come first
+    return create_model("Explanation", __base__=both, __doc__=Explained.__doc__, contributions=listed)
 
 
 def explanation_of(bundle: Bundle, record: Record) -> dict[str, Any]:
@@ -68,7 +71,7 @@ def explanation_of(bundle: Bundle, record: Record) -> dict[str, Any]:
 def explain(app: FastAPI, service: Service) -> None:
     """Add `POST /explain`: what moves the score of one record."""
     predictor = service.models.champion.predictor
-    bare = bare_media(list(predictor.contract.features))
+    bare = bare_media(predictor.contract)
 
     async def explain_one(request: Request) -> Response:
         """What moves the score of one record: each part of it is left out once. Contributions do not add up."""
@@ -83,7 +86,6 @@ def explain(app: FastAPI, service: Service) -> None:
         return JsonResponse(await in_thread(service, work))
 
     documented: dict[str, Any] = {"responses": responses(400, 408, 413, 415, 422, 503), "tags": ["predict"]}
-    body = record_body(predictor, tuple(bare))
-    both = (Explained, predictor.bundle.decision.Answer)  # fields of the last come first
-    model = create_model("Explanation", __base__=both, __doc__=Explained.__doc__)
+    bundle, body = predictor.bundle, record_body(predictor, tuple(bare))
+    model = explanation_type(bundle.decision.Answer, bundle.encoder.Part)
     add_post(app, "/explain", explain_one, response_model=model, openapi_extra=body, **documented)

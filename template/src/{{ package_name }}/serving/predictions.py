@@ -18,7 +18,7 @@ DOCUMENTED: dict[str, Any] = {"responses": responses(400, 408, 413, 415, 422, 50
 def predict(app: FastAPI, service: Service) -> None:
     """Add `POST /predict`: one record."""
     predictor = service.models.champion.predictor
-    bare = bare_media(list(predictor.contract.features))
+    bare = bare_media(predictor.contract)
 
     async def predict_one(request: Request) -> Response:
         """Predict one record, given as the source has it."""

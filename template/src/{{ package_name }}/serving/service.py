@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 import numpy as np
 from pydantic_core import to_json
 
+from ..engineroom.encoding import Columns
 from ..engineroom.serving.log import LogUnavailable, PredictionLog, Row, moment
-from ..modality import Columns
 from ..reader import Finding, refused
 from ..records import Value, pseudonym, to_raw
 from ..settings import Environment

@@ -14,9 +14,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from .engineroom.encoding import PixelEncoder as Encoder
 from .learning.networks.images import ImageNetwork, pretrained
 from .learning.networks.network import Network, linear
-from .modality import Encoder
 
 FRAMEWORK = "torch"
 

@@ -13,9 +13,9 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
+from .engineroom.encoding import TableEncoder as Encoder
 from .learning.networks.network import Network, linear
 from .learning.networks.tables import Embeddings
-from .modality import Encoder
 
 FRAMEWORK = "torch"
 

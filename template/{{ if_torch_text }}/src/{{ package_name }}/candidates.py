@@ -15,9 +15,9 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from .engineroom.encoding import TokenEncoder as Encoder
 from .learning.networks.network import Network, linear
 from .learning.networks.texts import TextNetwork, embedding, mean, pretrained
-from .modality import Encoder
 
 FRAMEWORK = "torch"
 

@@ -14,6 +14,7 @@ __all__ = [
     "Column",
     "Contract",
     "ContractError",
+    "ParamsError",
     "Costs",
     "Policy",
     "Quality",
@@ -33,7 +34,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from .columns import NUMERIC, Column, Policy, Type, from_iso
-    from .errors import ContractError, UserError, mistakes_of, own_words
+    from .errors import ContractError, ParamsError, UserError, mistakes_of, own_words
     from .schema import Contract
     from .section import Section
     from .terms import Acceptance, Costs, Quality, Rule, Source, Split
@@ -42,7 +43,7 @@ else:
     __getattr__ = lazily(
         __name__,
         columns=["NUMERIC", "Column", "Policy", "Type", "from_iso"],
-        errors=["ContractError", "UserError", "mistakes_of", "own_words"],
+        errors=["ContractError", "ParamsError", "UserError", "mistakes_of", "own_words"],
         schema=["Contract"],
         section=["Section"],
         terms=["Acceptance", "Costs", "Quality", "Rule", "Source", "Split"],

@@ -14,6 +14,10 @@ class ContractError(UserError):
     """The contract is wrong; the message says where, what was found and what is allowed."""
 
 
+class ParamsError(UserError):
+    """params.yaml is wrong; the message says where, what was found and what is allowed."""
+
+
 def mistakes_of(error: ValidationError) -> list[str]:
     """One line a mistake: the key path, what was found, what is allowed."""
     return [_mistake(found) for found in error.errors()]

@@ -21,12 +21,13 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.validation import has_fit_parameter
 
 from ...bundle import EMBEDDING
+from ...engineroom.encoding import Encoder, Framework, Inputs
 from ...engineroom.judging import Decision
-from ...modality import Encoder, Inputs
 from ..watch import Watch
 from .conversion import convert
 from .steps import graph_input, matrix, steps_before
 
+NAME: Framework = "sklearn"  # which takes part in the choice of the encoder
 LINEAR_BASELINE = "linear"
 LIBRARIES: tuple[str, ...] = ("scikit-learn", "skl2onnx")
 SHORT: dict[str, Any] = {}  # a few records are quick enough

@@ -19,7 +19,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import FeatureUnion
 
 from ...engineroom.contract import Section
-from ...modality import Encoder, Inputs
+from ...engineroom.encoding import CHARACTER, WORD, Encoder, Inputs
 
 VARIANCE = 0.95  # share of it that the principal components of descriptors keep
 
@@ -73,8 +73,6 @@ class NGrams(Section):
 
 
 def _of_texts(hyperparameters: Mapping[str, Any], seed: int) -> Steps:
-    from ...ascii import CHARACTER, WORD
-
     names = NGrams.model_fields
     grams = NGrams.model_validate({name: value for name, value in hyperparameters.items() if name in names})
     blocks = {"words": (WORD, 1, 1), "phrases": (WORD, 2, grams.words), "characters": (CHARACTER, 2, grams.characters)}

@@ -14,13 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from ...bundle import EMBEDDING
+from ...engineroom.encoding import Encoder, Framework, Inputs
 from ...engineroom.judging import Decision
-from ...modality import Encoder, Inputs
 from ..watch import Watch
 from .network import Network
 from .objective import Objective, objective_of, outputs
 from .training import SCORED_ROWS, Batches, Trainer, Training, device_of, fingerprint_of, score_of
 
+NAME: Framework = "torch"  # which takes part in the choice of the encoder
 LINEAR_BASELINE = "linear"
 LIBRARIES: tuple[str, ...] = ("torch",)
 SHORT: dict[str, Any] = {"epochs": 1}

@@ -20,8 +20,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, R
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from ...engineroom.contract import Section
-from ...settings import ParamsError
+from ...engineroom.contract import ParamsError, Section
 from ..watch import Watch
 from .network import Network
 from .objective import Objective

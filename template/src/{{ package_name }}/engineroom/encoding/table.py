@@ -1,42 +1,35 @@
-"""How the columns of a record become model inputs: the only such code, for training, serving, scoring and drift.
+"""The columns of a table as one row of numbers.
 
-An `Encoder` is fitted on the training part and saved in the bundle as JSON. It works in float64 and casts once, to
-float32, so that training and serving see the same bits. It needs NumPy alone, and knows nothing about models.
+It works in float64 and casts once, to float32, so that training and serving see the same bits. It needs NumPy alone.
 """
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property, lru_cache
 from itertools import groupby
 from statistics import median_low
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field
 
-from .engineroom.contract import NUMERIC, Column, Contract, ContractError, Section, Type
-from .engineroom.showing import FEW, round_between
+from ..contract import NUMERIC, Column, Contract, ContractError, Section
+from ..showing import FEW, round_between
+from .encoder import Columns, Encoder, Inputs, LeftOut, Record
 from .quantities import CALENDAR, AnyQuantity, Cycle, Elapsed, Product, Rank, Ratio, Value, as_list, dates_of, days_of
 
-Columns = Mapping[str, Any]  # column name -> list or array of typed values, None or NaN for missing
-Record = Mapping[str, Any]  # column name -> one typed value
-Inputs = dict[str, np.ndarray]  # graph input name -> array
 Step = Callable[[Record], Sequence[float]]  # what one encoding gives of one record
 Level = bool | int | float | str | None  # a value as JSON has it
-
-FEATURE_TYPES: tuple[Type, ...] = ("number", "integer", "category", "ordinal", "datetime", "boolean")
-PARSERS: Mapping[Type, Callable[[Any], Any]] = {}  # no type beyond those that `records` reads
-MAKERS: Mapping[Type, Callable[..., list[Any]]] = {}  # nor beyond those that `pipeline.synthetic` draws
-UNPACKED: Mapping[Type, Callable[[Any], int]] = {}  # no value is larger than it looks
-MEDIA_TYPES: tuple[str, ...] = ()  # a request's body is always JSON
 
 FREQUENCY_LEVELS = 5_000
 FAR = 1e9  # standard deviations beyond which outliers are all the same; their logarithm stays finite
 
 
-class FeatureParams(Section):
+class TableParams(Section):
+    """How the columns of a table are encoded."""
+
     winsorise: float = Field(0.005, ge=0, lt=0.5, description="share of values at each end that count by a logarithm")
     log_skewness: float = Field(2.0, gt=0, description="a column more skewed than this is taken as its logarithm")
     max_levels: int = Field(30, ge=2, description="one-hot columns of one category at most")
@@ -68,7 +61,7 @@ class Numeric(Section):
         return [self.quantity.name] + [f"{self.quantity.name} is missing"] * self.indicator
 
     @classmethod
-    def fit(cls, quantity: AnyQuantity, columns: Columns, params: FeatureParams) -> "Numeric | None":
+    def fit(cls, quantity: AnyQuantity, columns: Columns, params: TableParams) -> "Numeric | None":
         """None when the training part holds no value, or one value only and no gap: there is nothing to learn."""
         values = quantity.many(columns)
         present = values[~np.isnan(values)]
@@ -158,7 +151,7 @@ class OneHot(Section):
         return {level: [share, place / len(self.shares)][: 1 + self.placed] for place, (level, share) in ranked}
 
     @classmethod
-    def fit(cls, column: str, columns: Columns, params: FeatureParams) -> "OneHot | None":
+    def fit(cls, column: str, columns: Columns, params: TableParams) -> "OneHot | None":
         values = as_list(columns[column])
         counts = Counter(value for value in values if value is not None)
         common = sorted(counts, key=lambda level: (-counts[level], level))
@@ -196,27 +189,29 @@ class OneHot(Section):
         return rows
 
 
-class Part(Section):
+class Replaced(LeftOut):
     """What an explanation leaves out: the value of one column, for the typical one."""
 
-    part: str = Field(description="name of the column")
     value: Level
     typical: Level
 
 
-class Encoder(Section):
+class TableEncoder(Encoder):
     """All features of a record as one row of float32. Input of the graph: `features`, shape (records, width)."""
 
+    Params: ClassVar[type[Section]] = TableParams
+    Part: ClassVar[type[LeftOut]] = Replaced
+
+    kind: Literal["table"] = "table"
     encodings: tuple[Annotated[Numeric | OneHot, Field(discriminator="kind")], ...]
     typical: dict[str, Level] = Field(description="of each feature: the median or the most frequent level")
-    dropped: dict[str, str] = Field({}, description="features left out, and why")
 
     @property
     def names(self) -> list[str]:
         return [name for encoding in self.encodings for name in encoding.names]
 
     @classmethod
-    def fit(cls, columns: Columns, contract: Contract, params: FeatureParams) -> "Encoder":
+    def fit(cls, columns: Columns, contract: Contract, params: TableParams) -> Self:
         """Learn medians, limits, scales and levels from the training part, and from it alone."""
         dropped: dict[str, str] = {}
         encodings: list[Numeric | OneHot] = []
@@ -266,11 +261,11 @@ class Encoder(Section):
         read = [quantity.column for quantity in quantities if isinstance(quantity, Elapsed | Cycle)]
         return {*read, *(found.until for found in quantities if isinstance(found, Elapsed) and found.until)}
 
-    def occlude(self, record: Record, contract: Contract) -> Iterator[tuple[Part, Record]]:
+    def occlude(self, record: Record, contract: Contract) -> Iterator[tuple[Replaced, Record]]:
         """The record with one feature after the other as it typically is."""
         for name, column in contract.features.items():
             typical = self.typical[name]
-            part = Part(part=name, value=_plain(column, record.get(name)), typical=typical)
+            part = Replaced(part=name, value=_plain(column, record.get(name)), typical=typical)
             typed = (
                 datetime.fromisoformat(typical) if column.type == "datetime" and isinstance(typical, str) else typical
             )
@@ -320,7 +315,7 @@ def _described(column: Column, values: Any) -> list[Any]:
 
 
 def _fit_column(
-    name: str, column: Column, columns: Columns, contract: Contract, params: FeatureParams
+    name: str, column: Column, columns: Columns, contract: Contract, params: TableParams
 ) -> Sequence[Numeric | OneHot]:
     if column.type == "category":
         one_hot = OneHot.fit(name, columns, params)

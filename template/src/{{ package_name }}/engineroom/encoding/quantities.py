@@ -4,17 +4,16 @@ Each reads columns of many records with NumPy, and one record in plain Python, w
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
 
-from .engineroom.contract import Section
+from ..contract import Section
+from .encoder import Columns, Record
 
-Columns = Mapping[str, Any]  # as in `modality`
-Record = Mapping[str, Any]
 Reading = Callable[[Record], float]
 
 NAN = float("nan")

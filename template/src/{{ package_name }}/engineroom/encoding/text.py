@@ -7,16 +7,17 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from .engineroom.contract import Contract, ContractError, Section
-from .engineroom.showing import shared
+from ..contract import Contract, ContractError, Section
+from ..showing import shared
+from .encoder import Columns, Encoder, LeftOut, Record
 
 Kind = Literal["joins", "alone", "breaks"]
 
@@ -147,24 +148,26 @@ def describe(text: str, known: frozenset[str]) -> dict[str, float | str | None]:
 
 
 class TextParams(Section):
+    """How texts are encoded, whichever model reads them."""
+
     known_after: int = Field(5, ge=1, description="training records that hold a word before drift calls it known")
 
 
-class Words(BaseModel):
+class Words(LeftOut):
     """What an explanation leaves out: a word, or a run of neighbouring words where there are many."""
 
-    part: str = Field(description="name of the column")
     value: str
     start: int = Field(description="the first character's place in the text")
     end: int = Field(description="the place behind the last character")
 
 
-class TextEncoder(Section):
+class TextEncoder(Encoder):
     """What every encoder of texts learns: which columns it reads, and which words are common in the training part."""
+
+    Part: ClassVar[type[LeftOut]] = Words
 
     columns: tuple[str, ...]
     known: tuple[str, ...] = Field(description="common words of the training part, sorted")
-    dropped: dict[str, str] = Field({}, description="features left out, and why")
 
     @property
     def names(self) -> list[str]:
@@ -179,7 +182,7 @@ class TextEncoder(Section):
         """Characters of a record that the model may read."""
         raise NotImplementedError
 
-    def occlude(self, record: Mapping[str, Any], contract: Contract) -> Iterator[tuple[Words, Mapping[str, Any]]]:
+    def occlude(self, record: Record, contract: Contract) -> Iterator[tuple[Words, Record]]:
         """The record without one run of words after the other; what the model does not reach is no part."""
         texts = {name: record.get(name) or "" for name in self.columns}
         found, left = {}, self.reach
@@ -194,7 +197,7 @@ class TextEncoder(Section):
                 words = Words(part=name, value=text[start:end], start=start, end=end)
                 yield words, {**record, name: text[:start] + text[end:]}
 
-    def describe(self, columns: Mapping[str, Any], contract: Contract) -> dict[str, list[Any]]:
+    def describe(self, columns: Columns, contract: Contract) -> dict[str, list[Any]]:
         """What drift looks at: numbers and a category for each text column."""
         described: dict[str, list[Any]] = {}
         for name in contract.features:
@@ -204,12 +207,12 @@ class TextEncoder(Section):
         return described
 
 
-def join(columns: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+def join(columns: Columns, names: Sequence[str]) -> list[str]:
     """One text for each record: its named columns under one another, a missing one left out."""
     return [_joined(texts) for texts in zip(*(columns[name] for name in names), strict=True)]
 
 
-def join_one(record: Mapping[str, Any], names: Sequence[str]) -> str:
+def join_one(record: Record, names: Sequence[str]) -> str:
     """The text of one record, as `join` gives it."""
     return _joined(record.get(name) for name in names)
 
@@ -218,7 +221,7 @@ def _joined(texts: Iterable[Any]) -> str:
     return "\n".join(text for text in texts if isinstance(text, str))
 
 
-def fit_texts(columns: Mapping[str, Any], contract: Contract, params: TextParams) -> dict[str, Any]:
+def fit_texts(columns: Columns, contract: Contract, params: TextParams) -> dict[str, Any]:
     """The fields of a `TextEncoder`, learned from the training part.
 
     Raises:

@@ -11,20 +11,20 @@ import math
 import struct
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import pairwise, product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from PIL import Image, ImageOps
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from .engineroom.contract import Contract, ContractError, Section
+from ..contract import Contract, ContractError, Section
+from .by_type import FORMATS
+from .encoder import Columns, Encoder, LeftOut, Record
 
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
-MEDIA_TYPES = tuple(f"image/{form.lower()}" for form in FORMATS)
 ALLOWED = f"allowed are {', '.join(FORMATS)} files"
 MAX_PIXELS = 25_000_000  # 200 to 450 MB while it is decoded; the header tells, before any memory is taken
 MAX_EDGE = 65_535  # as in JPEG: each row of pixels costs memory and time beside them
@@ -71,15 +71,13 @@ def unpacked(value: Any) -> int:
     return BYTES * picture.width * picture.height if picture else 0
 
 
-def images_of(columns: Mapping[str, Any], contract: Contract) -> Sequence[bytes | None]:
-    """The one column that holds the images of training. Raises ContractError when it is not one, or has too few."""
-    names = list(contract.features)
-    if len(names) != 1:
-        raise ContractError(f"columns: the features are {', '.join(names)}, but a model looks at one image: keep one")
-    images = columns[names[0]]
+def images_of(columns: Columns, contract: Contract) -> Sequence[bytes | None]:
+    """The images of training, which are one column. Raises ContractError when it has too few."""
+    [name] = contract.features
+    images: Sequence[bytes | None] = columns[name]
     missing = sum(content is None for content in images) / max(len(images), 1)
     if missing > contract.quality.drop_above_missing:
-        raise ContractError(f"column {names[0]!r}: {missing:.0%} of its images are missing, too many to learn from")
+        raise ContractError(f"column {name!r}: {missing:.0%} of its images are missing, too many to learn from")
     return images
 
 
@@ -209,6 +207,8 @@ def invent(images: Sequence[bytes], owners: Sequence[Any], generator: np.random.
 
 
 class ImageParams(Section):
+    """How pictures are resized."""
+
     size: int = Field(32, ge=8, le=1024, description="edge of the square that an image is resized to, in pixels")
     fit: Fit = Field("pad", description="pad keeps all of an oblong image, crop its centre")
     colour: bool = Field(True, description="false when colour tells nothing: a third of the pixels, so less to learn")
@@ -218,25 +218,25 @@ class ImageParams(Section):
         return pixels(content, self.size, self.fit, self.colour)
 
 
-class Patch(BaseModel):
+class Patch(LeftOut):
     """What an explanation leaves out: a rectangle of the picture, as it is meant to be looked at."""
 
-    part: str = Field(description="name of the column")
     box: tuple[int, int, int, int] = Field(description="left, top, right and bottom edge, in pixels of the picture")
 
 
-class ImageEncoder(Section):
+class ImageEncoder(Encoder):
     """What every encoder of images holds: which column it reads, and how pictures are resized."""
+
+    Part: ClassVar[type[LeftOut]] = Patch
 
     column: str
     params: ImageParams
-    dropped: dict[str, str] = Field({}, description="features left out, and why")
 
-    def describe(self, columns: Mapping[str, Any], contract: Contract) -> dict[str, list[Any]]:
+    def describe(self, columns: Columns, contract: Contract) -> dict[str, list[Any]]:
         """What drift looks at: see the function `describe`."""
         return describe(self.column, columns[self.column])
 
-    def occlude(self, record: Mapping[str, Any], contract: Contract) -> Iterator[tuple[Patch, Mapping[str, Any]]]:
+    def occlude(self, record: Record, contract: Contract) -> Iterator[tuple[Patch, Record]]:
         """The record with one patch of the picture after the other in the mean colour of what the model sees of it.
 
         They are painted on the square that the model sees, so that a large picture costs no more than a small one.

@@ -1,52 +1,45 @@
-"""How the texts of a record become model inputs: the only such code, for training, serving, scoring and drift.
+"""Texts for networks, which read token numbers. The tokenizer is saved with the encoder.
 
-An `Encoder` is fitted on the training part and saved in the bundle as JSON, its tokenizer included. It needs NumPy and
-`tokenizers` alone, and knows nothing about models.
+It needs NumPy and `tokenizers` alone; transformers where a pretrained tokenizer is named.
 """
 
 import json
-from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
-from .engineroom.contract import Contract, ContractError, Type
-from .text import TextEncoder, TextParams, Words, fit_texts, invent, join, join_one, parse
-
-Columns = Mapping[str, Any]  # column name -> list or array of typed values, None for missing
-Record = Mapping[str, Any]  # column name -> one typed value
-Inputs = dict[str, np.ndarray]  # graph input name -> array
-Part = Words  # what an explanation leaves out
-
-FEATURE_TYPES: tuple[Type, ...] = ("text",)
-PARSERS: Mapping[Type, Callable[[Any], Any]] = {"text": parse}
-MAKERS: Mapping[Type, Callable[..., list[Any]]] = {"text": invent}
-UNPACKED: Mapping[Type, Callable[[Any], int]] = {}  # a text is as large as it looks
-MEDIA_TYPES: tuple[str, ...] = ("text/plain",)
+from ..contract import Contract, ContractError, Section
+from .encoder import Columns, Inputs, Record
+from .text import TextEncoder, TextParams, fit_texts, join, join_one
 
 PADDING, UNKNOWN = "[PAD]", "[UNK]"
 LONGEST_TOKEN = 12  # characters: where scripts have no blanks, whole sentences would become tokens
 
 
-class FeatureParams(TextParams):
+class TokenParams(TextParams):
+    """How texts are encoded for networks."""
+
     length: int = Field(64, ge=1, description="tokens of a record that are read")
     vocabulary: int = Field(4_000, ge=100, description="tokens that the tokenizer learns")
     tokenizer: str = Field("", description="folder or hub id of a pretrained tokenizer; empty: one is learned")
 
 
-class Encoder(TextEncoder):
+class TokenEncoder(TextEncoder):
     """The texts of a record as token numbers. Input of the graph: `tokens`, int64, shape (records, length)."""
 
+    Params: ClassVar[type[Section]] = TokenParams
+
+    kind: Literal["tokens"] = "tokens"
     tokenizer: str = Field(description="the tokenizer's own JSON, as text")
     length: int
     padding: int = Field(description="number of the token that fills up short texts")
     unknown: int = Field(description="number of the token that stands for what the tokenizer does not know")
 
     @classmethod
-    def fit(cls, columns: Columns, contract: Contract, params: FeatureParams) -> Self:
+    def fit(cls, columns: Columns, contract: Contract, params: TokenParams) -> Self:
         """Learn tokens and common words from the training part alone.
 
         Raises:

@@ -1,28 +1,17 @@
-"""How the image of a record becomes model inputs: the only such code, for training, serving, scoring and drift.
+"""Images for models of descriptors, which are scikit-learn's.
 
-An `Encoder` is fitted on the training part and saved in the bundle as JSON. Pixels, edge directions or both are scaled
-in float64 and cast once, to float32, so that training and serving see the same bits. It knows nothing about models.
+Pixels, edge directions or both are scaled in float64 and cast once, to float32, so that training and serving see the
+same bits.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field
 
-from . import image
-from .engineroom.contract import Contract, Type
-
-Columns = Mapping[str, Any]  # column name -> list or array of typed values, None for missing
-Record = Mapping[str, Any]  # column name -> one typed value
-Inputs = dict[str, np.ndarray]  # graph input name -> array
-Part = image.Patch  # what an explanation leaves out
-
-FEATURE_TYPES: tuple[Type, ...] = ("image",)
-PARSERS: Mapping[Type, Callable[[Any], Any]] = {"image": image.parse}
-MAKERS: Mapping[Type, Callable[..., list[Any]]] = {"image": image.invent}
-UNPACKED: Mapping[Type, Callable[[Any], int]] = {"image": image.unpacked}  # bytes of what is larger than it looks
-MEDIA_TYPES = image.MEDIA_TYPES
+from ..contract import Contract, Section
+from .encoder import Columns, Inputs, Record
+from .image import ImageEncoder, ImageParams, images_of
 
 DIRECTIONS = 9
 BLOCK = 2  # cells an edge that are brought to one scale together
@@ -30,15 +19,20 @@ CLIP = 0.2  # most that one direction of one cell may weigh in its block
 TINY = 1e-6
 
 
-class FeatureParams(image.ImageParams):
+class DescriptorParams(ImageParams):
+    """What is read off pictures."""
+
     descriptor: Literal["pixels", "hog", "both"] = Field("hog", description="hog: directions of edges")
     cell: int = Field(8, ge=4, description="edge of a cell in which edges are counted, in pixels")
 
 
-class Encoder(image.ImageEncoder):
+class DescriptorEncoder(ImageEncoder):
     """An image as one row of float32. Input of the graph: `features`, shape (records, width)."""
 
-    params: FeatureParams
+    Params: ClassVar[type[Section]] = DescriptorParams
+
+    kind: Literal["descriptors"] = "descriptors"
+    params: DescriptorParams
     mean: tuple[float, ...]
     scale: tuple[float, ...]
 
@@ -48,9 +42,9 @@ class Encoder(image.ImageEncoder):
         return [f"{self.column} {kind}s" for kind in kinds]
 
     @classmethod
-    def fit(cls, columns: Columns, contract: Contract, params: FeatureParams) -> "Encoder":
+    def fit(cls, columns: Columns, contract: Contract, params: DescriptorParams) -> Self:
         """Learn the mean and the scale of every value from the training part, and from it alone."""
-        images = image.images_of(columns, contract)
+        images = images_of(columns, contract)
         rows = np.stack([values(content, params) for content in images])
         scale = np.where((spread := rows.std(axis=0)) < TINY, 1.0, spread)
         name = next(iter(contract.features))
@@ -72,7 +66,7 @@ class Encoder(image.ImageEncoder):
         return (values(content, self.params) - np.array(self.mean)) / np.array(self.scale)
 
 
-def values(content: bytes | None, params: FeatureParams) -> np.ndarray:
+def values(content: bytes | None, params: DescriptorParams) -> np.ndarray:
     """What is read off one image, unscaled: float64 (width,)."""
     pixels = params.pixels(content) / 255
     blocks = {"pixels": [pixels], "hog": [], "both": [pixels]}[params.descriptor]

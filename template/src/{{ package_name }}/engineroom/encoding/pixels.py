@@ -1,38 +1,27 @@
-"""How the image of a record becomes model inputs: the only such code, for training, serving, scoring and drift.
+"""Images for networks, which read pixels.
 
-An `Encoder` is fitted on the training part and saved in the bundle as JSON. It gives pixels as bytes; the mean and the
-spread that it learns are taken off inside the network, and so inside the exported graph.
+The encoder gives pixels as bytes; the mean and the spread that it learns are taken off inside the network, and so
+inside the exported graph.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field
 
-from . import image
-from .engineroom.contract import Contract, Type
-
-Columns = Mapping[str, Any]  # column name -> list or array of typed values, None for missing
-Record = Mapping[str, Any]  # column name -> one typed value
-Inputs = dict[str, np.ndarray]  # graph input name -> array
-Part = image.Patch  # what an explanation leaves out
-
-FEATURE_TYPES: tuple[Type, ...] = ("image",)
-PARSERS: Mapping[Type, Callable[[Any], Any]] = {"image": image.parse}
-MAKERS: Mapping[Type, Callable[..., list[Any]]] = {"image": image.invent}
-UNPACKED: Mapping[Type, Callable[[Any], int]] = {"image": image.unpacked}  # bytes of what is larger than it looks
-MEDIA_TYPES = image.MEDIA_TYPES
+from ..contract import Contract, Section
+from .encoder import Columns, Inputs, Record
+from .image import ImageEncoder, ImageParams, images_of
 
 TINY = 1e-3
 
 
-FeatureParams = image.ImageParams
-
-
-class Encoder(image.ImageEncoder):
+class PixelEncoder(ImageEncoder):
     """An image as bytes. Input of the graph: `pixels`, uint8 (records, channels, size, size)."""
 
+    Params: ClassVar[type[Section]] = ImageParams
+
+    kind: Literal["pixels"] = "pixels"
     mean: tuple[float, ...] = Field(description="of each channel, from 0 to 1")
     spread: tuple[float, ...] = Field(description="standard deviation of each channel")
 
@@ -46,9 +35,9 @@ class Encoder(image.ImageEncoder):
         return len(self.mean)
 
     @classmethod
-    def fit(cls, columns: Columns, contract: Contract, params: FeatureParams) -> "Encoder":
+    def fit(cls, columns: Columns, contract: Contract, params: ImageParams) -> Self:
         """Learn mean and spread of each channel from the training part, and from it alone."""
-        images = image.images_of(columns, contract)
+        images = images_of(columns, contract)
         sums, squares = np.zeros(3 if params.colour else 1), np.zeros(3 if params.colour else 1)
         for content in images:
             light = params.pixels(content) / 255
