@@ -15,6 +15,7 @@ from typing import Any
 
 from customer_model import delivery, registry
 from customer_model.bundle import Bundle, BundleError
+from customer_model.engineroom.contract import UserError
 from mlflow import MlflowClient
 
 EVENTS = ("os.remove", "os.rename", "shutil.rmtree")
@@ -54,12 +55,11 @@ def forked(last: int, verb: str) -> int:
     """The exit status of a verb that is killed at a step; 0 for none."""
     if child := os.fork():
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    sys.argv[1:] = [verb]
     Steps(last)
     sys.stdout = sys.stderr
     try:
-        registry.main()
-    except SystemExit as error:
+        registry.move(verb)
+    except UserError as error:
         print(error, file=sys.stderr)
         os._exit(1)
     os._exit(0)

@@ -1,15 +1,13 @@
-"""A first contract.yaml for one's own data: `python -m <package>.infer --data FILE_OR_URL --target COLUMN`.
+"""A first contract.yaml for one's own data: `make contract`.
 
 It says what a sample shows and no more: ranges and levels are noted, not enforced, and a doubt becomes a
 comment for a person to settle. `profile` finds out what one column tells, `draft` writes the file.
 """
 
-import argparse
 import difflib
 import filecmp
 import re
 import shutil
-import sys
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -19,7 +17,7 @@ import pandas as pd
 
 from .draft import Draft, render
 from .engineroom import contract
-from .engineroom.contract import ContractError, Quality, Source, UserError
+from .engineroom.contract import ContractError, Quality, Source
 from .engineroom.showing import percent
 from .modality import FEATURE_TYPES, PARSERS
 from .pipeline.formula import TELLING_ROWS
@@ -224,28 +222,16 @@ def summarise(draft: Draft) -> None:
     read = {draft.source.path, *files_of(draft.source)}
     if unread := sorted(path.name for path in RAW.glob("*") if path.is_file() and path not in read):
         print(f"{RAW} also holds {', '.join(unread)}, which nothing reads now: remove what you do not need.")
-    print("Next: read it and settle the comments, write down goal and costs, then `make pipeline`.")
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Write a first contract.yaml for a file or a database.")
-    parser.add_argument(
-        "--data", required=True, help="CSV, Parquet or JSON lines file, a folder of files, or a SQLAlchemy URL"
-    )
-    parser.add_argument("--target", required=True, help="the column to predict")
-    parser.add_argument("--query", default="", help="table name or SELECT, for a database")
-    options = parser.parse_args(arguments)
-    try:
-        source = locate(options.data, options.query)
-        draft = infer(source, options.target.strip())
-        draft = replace(draft, source=adopt(source))
-        write(draft, contract.PATH)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 1
+def infer_contract(data: str, target: str, query: str = "") -> None:
+    """Write a first contract.yaml for a file, a folder of files or a SQLAlchemy URL, and say what was found.
+
+    Raises:
+        UserError: it cannot be read, or `target` cannot be predicted.
+    """
+    source = locate(data, query)
+    draft = infer(source, target.strip())
+    draft = replace(draft, source=adopt(source))
+    write(draft, contract.PATH)
     summarise(draft)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,6 +1,7 @@
 """Stage 4: hyperparameters of every candidate, on folds of the training part with Optuna."""
 
 import math
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -66,7 +67,7 @@ def search(name: str, space: Mapping[str, Any], prepared: list[Fold], judge: Jud
     searched = any(isinstance(entry, dict) for entry in space.values())
     study.enqueue_trial(middle(space))
     trials, seconds = judge.params.tune.trials if searched else 1, max(1, round(deadline - time.monotonic()))
-    study.optimize(evaluate, n_trials=trials, timeout=seconds, show_progress_bar=True)
+    study.optimize(evaluate, n_trials=trials, timeout=seconds, show_progress_bar=sys.stderr.isatty())
     return summary(study, space)
 
 
