@@ -203,7 +203,7 @@ def doctor() -> int:
 @verbs.command(then="git diff, then make setup lint test, and commit", context_settings=REST)
 @handed_on
 def update(options: tuple[str, ...]) -> None:
-    """the template's improvements, with options of `copier update`"""
+    """the template's improvements, or another answer"""
     from .engineroom.updating import take_update
 
     take_update(options)
@@ -212,7 +212,7 @@ def update(options: tuple[str, ...]) -> None:
 @verbs.command("update-check", context_settings=REST)
 @handed_on
 def update_check(options: tuple[str, ...]) -> None:
-    """what an update would change, with options of `copier update`"""
+    """what an update would change here; writes nothing"""
     from .engineroom.updating import check_update
 
     check_update(options)

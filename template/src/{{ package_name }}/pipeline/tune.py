@@ -1,7 +1,6 @@
 """Stage 4: hyperparameters of every candidate, on folds of the training part with Optuna."""
 
 import math
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import optuna
 import pyarrow as pa
+from tqdm import tqdm
 
 from .. import model
 from ..artifacts import TUNING, write_json
@@ -67,7 +67,8 @@ def search(name: str, space: Mapping[str, Any], prepared: list[Fold], judge: Jud
     searched = any(isinstance(entry, dict) for entry in space.values())
     study.enqueue_trial(middle(space))
     trials, seconds = judge.params.tune.trials if searched else 1, max(1, round(deadline - time.monotonic()))
-    study.optimize(evaluate, n_trials=trials, timeout=seconds, show_progress_bar=sys.stderr.isatty())
+    with tqdm(total=trials, desc=f"tune: {name}", unit=" trial", leave=False, disable=None) as bar:
+        study.optimize(evaluate, n_trials=trials, timeout=seconds, callbacks=[lambda *_: bar.update()])
     return summary(study, space)
 
 
