@@ -118,8 +118,8 @@ def pipeline(frame: pd.DataFrame, target: str, template: Path) -> tuple[Path, np
     shutil.rmtree(project, ignore_errors=True)
     shutil.copytree(template, project)
     frame.to_csv(FOLDER / "table.csv", index=False)
-    run(project, "-m", "customer_model.infer", "--data", "../table.csv", "--target", target)
-    run(project, "-m", "customer_model.pipeline", check=False)  # a model that the gate refuses is compared, too
+    run(project, "-m", "customer_model", "contract", "--data", "../table.csv", "--target", target)
+    run(project, "-m", "customer_model", "pipeline", check=False)  # a model that the gate refuses is compared, too
     run(project, "-c", SCORE)
     return project, np.load(project / "predicted.npy")
 

@@ -31,7 +31,7 @@ def main() -> None:
     install("--editable", f"{PROJECT}[train]", *PEERS)
     if not (PROJECT / "artifacts/bundle/SHA256SUMS").exists():
         run([BIN / "python", "-m", "customer_model.sample"])
-        run([BIN / "python", "-m", "customer_model.pipeline"])
+        run([BIN / "python", "-m", "customer_model", "pipeline"])
     run([BIN / "python", Path(__file__).parent / "measure.py", *sys.argv[1:]])
 
 

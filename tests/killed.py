@@ -17,6 +17,7 @@ from mlflow import MlflowClient
 
 from customer_model import delivery, registry
 from customer_model.bundle import Bundle, BundleError
+from customer_model.engineroom.contract import UserError
 
 EVENTS = ("os.remove", "os.rename", "shutil.rmtree")
 CALLS = ("set_registered_model_alias", "delete_registered_model_alias", "create_model_version")
@@ -55,12 +56,11 @@ def forked(last: int, verb: str) -> int:
     """The exit status of a verb that is killed at a step; 0 for none."""
     if child := os.fork():
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    sys.argv[1:] = [verb]
     Steps(last)
     sys.stdout = sys.stderr
     try:
-        registry.main()
-    except SystemExit as error:
+        registry.move(verb)
+    except UserError as error:
         print(error, file=sys.stderr)
         os._exit(1)
     os._exit(0)

@@ -86,7 +86,7 @@ class Service:
 class Process(Service):
     """The service without make in between, so that its exit status is seen."""
 
-    command = [sys.executable, "-m", "customer_model.serving"]
+    command = [sys.executable, "-m", "customer_model", "serve"]
 
     @property
     def memory(self) -> int:

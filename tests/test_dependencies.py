@@ -8,7 +8,7 @@ import yaml
 from conftest import UNTOUCHED, Render, run
 from test_render import COMBINATIONS
 
-CHECK = ("python", "-m", "customer_model.pipeline.dependencies")
+CHECK = ("python", "-m", "customer_model", "dependencies")
 PLANTED = {  # a file that a user adds, what else is edited for it, and a stage that then reads or runs the file
     "src/customer_model/relative.py": ("bundle.py", "from .relative import VALUE", "ingest"),
     "src/customer_model/absolute.py": ("records.py", "import customer_model.absolute as own", "split"),

@@ -38,7 +38,20 @@ class Package:
         return importlib.import_module(f"{self.name}.{module}")
 
     def infer(self, data: object, target: str, *more: str) -> int:
-        return int(self.infer_module.main(["--data", str(data), "--target", target, *more]))
+        """The exit status of `make contract`."""
+        return self._status(lambda: self.infer_module.infer_contract(str(data), target, *more))
+
+    def fetch(self) -> int:
+        """The exit status of a fresh snapshot."""
+        return self._status(self.source.fetch)
+
+    def _status(self, verb: Callable[[], None]) -> int:
+        try:
+            verb()
+        except self.contract.UserError as error:
+            print(error, file=sys.stderr)
+            return 1
+        return 0
 
     @property
     def contract(self) -> ModuleType:
@@ -633,7 +646,7 @@ def test_a_database_is_read_through_a_snapshot(
         table(**(late if query == "all orders" else {"late": lambda i: "x" * (i % 3)}), mixed=lambda i: [i, "a"][i % 2])
     )
     monkeypatch.setenv("DATABASE_URL", url)
-    assert classification_package.infer("${DATABASE_URL}", "y", "--query", query) == 0
+    assert classification_package.infer("${DATABASE_URL}", "y", query) == 0
     contract = assert_sound(classification_package)
     assert (contract.source.url, contract.source.query) == ("${DATABASE_URL}", query)
     assert contract.source.path.suffix == ".parquet" and [p.name for p in Path("data/raw").iterdir()] == [
@@ -647,11 +660,11 @@ def test_a_url_may_stand_in_the_environment_or_in_the_file_of_secrets(
 ) -> None:
     url = database(table())
     put(".env", f"SHOP={url}\n")
-    assert classification_package.infer("${SHOP}", "y", "--query", "all orders") == 0
+    assert classification_package.infer("${SHOP}", "y", "all orders") == 0
     assert "shop.db" not in Path("contract.yaml").read_text()
-    assert classification_package.source.main() == 0
+    assert classification_package.fetch() == 0
     monkeypatch.setenv("SHOP", "sqlite:///nowhere/else.db")
-    assert classification_package.source.main() == 1
+    assert classification_package.fetch() == 1
     assert "${SHOP}: unable to open database file" in capsys.readouterr().err
 
 
@@ -659,19 +672,19 @@ def test_a_fresh_snapshot_replaces_the_old_one(
     classification_package: Package, capsys: pytest.CaptureFixture[str]
 ) -> None:
     url = database(table())
-    classification_package.infer(url, "y", "--query", "all orders")
+    classification_package.infer(url, "y", "all orders")
     with sqlite3.connect("shop.db") as connection:
         connection.execute('DELETE FROM "all orders" WHERE size > 25')
     connection.close()
     before = sum(map(len, classification_package.source.read_chunks(classification_package.contract.load().source)))
-    assert classification_package.source.main() == 0
+    assert classification_package.fetch() == 0
     after = sum(map(len, classification_package.source.read_chunks(classification_package.contract.load().source)))
     assert before == ROWS and after < ROWS
 
 
 def test_a_file_needs_no_snapshot(classification_package: Package, capsys: pytest.CaptureFixture[str]) -> None:
     classification_package.infer(put("data.csv", as_text(table())), "y")
-    assert classification_package.source.main() == 0
+    assert classification_package.fetch() == 0
     assert "nothing to fetch" in capsys.readouterr().out
 
 
@@ -683,7 +696,7 @@ def test_a_password_is_refused_and_written_nowhere(
         "postgresql://me:/hunter2@db/shop",
         "mysql://db/shop?user=me&password=hunter2",
     ):
-        assert classification_package.infer(url, "y", "--query", "t") == 1
+        assert classification_package.infer(url, "y", "t") == 1
         printed = capsys.readouterr()
         assert "${DATABASE_URL}" in printed.err and "hunter2" not in printed.err + printed.out
     assert not list(Path().iterdir())
@@ -713,7 +726,7 @@ def test_a_database_that_cannot_be_read_is_refused_in_one_sentence(
     classification_package: Package, capsys: pytest.CaptureFixture[str], url: str, query: str, said: str
 ) -> None:
     database(table())
-    assert classification_package.infer(url, "y", "--query", query) == 1
+    assert classification_package.infer(url, "y", query) == 1
     message = capsys.readouterr().err
     assert said in message and message.count("\n") == 1, message
     assert not list(Path().rglob("*.parquet"))

@@ -131,6 +131,6 @@ def scores_agree(project: Path, window: Path, answers: list[dict[str, Any]], fol
 def drift_is_told(project: Path, window: Mapping[int, Path], folder: Path) -> None:
     """Quiet on records like those of training, status 3 on a population that moved."""
     for shift, status in ((0, 0), (1, 3)):
-        command = ["-m", "customer_model.monitoring.drift", "--data", str(window[shift]), "--out", str(folder)]
+        command = ["-m", "customer_model", "drift", "--data", str(window[shift]), "--out", str(folder)]
         done = run(project, "python", *command, ok=False)
         assert done.returncode == status, f"shift {shift}: {done.stdout[-2000:]}{done.stderr[-2000:]}"

@@ -74,7 +74,7 @@ def test_the_stages_run_without_dvc(trained: Render, project: Render) -> None:
     """One process, no DVC: the same model, bit for bit."""
     folder = project()
     make(folder, "sample")
-    run(folder, "python", "-m", "customer_model.pipeline")
+    run(folder, "python", "-m", "customer_model", "pipeline")
     assert (
         result(folder, "run.json")["model_version"]
         == result(trained(task="classification"), "run.json")["model_version"]
@@ -151,10 +151,11 @@ def test_scoring_takes_constant_memory(trained: Render, tmp_path: Path) -> None:
     for times in (2, 20):
         (tmp_path / "big.csv").write_text(f"{header}\n{body * times}")
         program = (
-            "import resource, sys; from customer_model.score import main; main();"
+            "import resource, sys; from pathlib import Path; from customer_model.score import score_file;"
+            "score_file(Path(sys.argv[1]), Path(sys.argv[2]));"
             "print('PEAK', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
         )
-        arguments = ["--data", str(tmp_path / "big.csv"), "--out", str(tmp_path / "out.csv")]
+        arguments = [str(tmp_path / "big.csv"), str(tmp_path / "out.csv")]
         done = run(project, "python", "-c", program, *arguments)
         peaks.append(int(done.stdout.rpartition("PEAK")[2]))
     assert peaks[1] < 1.3 * peaks[0], peaks
@@ -168,7 +169,7 @@ def test_scoring_says_why_records_are_refused_and_fails_where_all_are(trained: R
     rows[5]["tenure_months"] = "long"
     write_rows(tmp_path / "some.csv", rows)
     write_rows(tmp_path / "none.csv", [{"name": "x"}] * 30)
-    arguments = ["python", "-m", "customer_model.score", "--out", str(tmp_path / "out.csv"), "--data"]
+    arguments = ["python", "-m", "customer_model", "score", "--out", str(tmp_path / "out.csv"), "--data"]
     some = run(project, *arguments, str(tmp_path / "some.csv"))
     assert "25 records scored, 5 refused" in some.stdout
     assert "most often refused: region (outside) in 4, tenure_months (invalid) in 1\n" in some.stdout
@@ -194,7 +195,7 @@ def test_drift_is_quiet_on_like_records_and_names_what_moved(trained: Render, ta
             str(window),
         ]
         run(project, "python", *sample)
-        arguments = ["-m", "customer_model.monitoring.drift", "--data", str(window), "--out", str(tmp_path)]
+        arguments = ["-m", "customer_model", "drift", "--data", str(window), "--out", str(tmp_path)]
         done = run(project, "python", *arguments, ok=False)
         found = json.loads((tmp_path / "drift.json").read_text())
         assert done.returncode == status, done.stdout + done.stderr

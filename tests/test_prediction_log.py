@@ -873,7 +873,7 @@ def test_two_services_share_a_postgresql_and_one_is_killed(
         acknowledged = under_load([one, two], record, one.kill)
     assert len(acknowledged) == len(set(acknowledged)) > 320
     assert set(acknowledged) <= ids(url)
-    arguments = ["-m", "customer_model.monitoring.drift", "--out", str(tmp_path)]
+    arguments = ["-m", "customer_model", "drift", "--out", str(tmp_path)]
     drift = run(project, "python", *arguments, ok=False, SERVICE_PREDICTION_LOG=url, **UNTOUCHED)
     assert f"DRIFT in {len(ids(url)):,} records" in drift.stdout, "all of them are one and the same"
 

@@ -177,7 +177,7 @@ def test_a_tracking_server_that_fails_is_one_sentence_and_costs_no_result(traine
     assert "make track sends it to MLflow later" in done.stdout and "Traceback" not in done.stderr
     assert digests(project / "artifacts/bundle") == before
     refused = make(project, "promote", ok=False, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
-    assert refused.returncode != 0 and "registry: MLflow at http://127.0.0.1:9 cannot be used" in refused.stderr
+    assert refused.returncode != 0 and "promote: MLflow at http://127.0.0.1:9 cannot be used" in refused.stderr
     (project / "mlflow.db").unlink()  # another MLflow, which knows nothing yet
     assert "track: the result is run" in make(project, "track").stdout
     assert "version 1" in make(project, "promote").stdout

@@ -110,7 +110,7 @@ def test_make_alone_lists_the_verbs(rendered: Path) -> None:
 @pytest.mark.parametrize("variant", VARIANTS[::2], ids=variant_name)
 def test_the_service_imports_nothing_that_trains(render: Render, variant: dict[str, str]) -> None:
     program = (
-        "import sys; import {0}.serving.__main__, {0}.serving.predict\n"
+        "import sys; import {0}.__main__, {0}.serving.run, {0}.serving.predict\n"
         "heavy = 'sklearn torch transformers kornia pandas pyarrow mlflow dvc evidently optuna matplotlib skl2onnx'\n"
         "found = [name for name in heavy.split() if name in sys.modules]\n"
         "sys.exit(f'imported: {{found}}' if found else 0)"

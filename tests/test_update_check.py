@@ -15,7 +15,7 @@ MIGRATION = (
     "  - version: v10000.0.0\n    command: \"{{ _copier_python }} -c 'open(chr(109), chr(119)).write(chr(109))'\"\n"
 )
 GONE, MOVED = "deploy/k8s/base/disruption-budget.yaml", "docs/contract.md"
-CHECK = ("-m", "customer_model.engineroom.updating.check")
+CHECK = ("-m", "customer_model", "update-check")
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,13 @@
-"""A first contract.yaml for one's own data: `python -m <package>.infer --data FILE_OR_URL --target COLUMN`.
+"""A first contract.yaml for one's own data: `make contract`.
 
 It says what a sample shows and no more: ranges and levels are noted, not enforced, and a doubt becomes a
 comment for a person to settle. `profile` finds out what one column tells, `draft` writes the file.
 """
 
-import argparse
 import difflib
 import filecmp
 import re
 import shutil
-import sys
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -20,7 +18,7 @@ import yaml
 
 from .draft import Draft, render
 from .engineroom import contract
-from .engineroom.contract import ContractError, Quality, Source, Type, UserError
+from .engineroom.contract import ContractError, Quality, Source, Type
 from .engineroom.encoding import FEATURES, PARSERS
 from .engineroom.showing import percent
 from .pipeline.formula import TELLING_ROWS
@@ -227,7 +225,6 @@ def summarise(draft: Draft) -> None:
     read = {draft.source.path, *files_of(draft.source)}
     if unread := sorted(path.name for path in RAW.glob("*") if path.is_file() and path not in read):
         print(f"{RAW} also holds {', '.join(unread)}, which nothing reads now: remove what you do not need.")
-    print("Next: read it and settle the comments, write down goal and costs, then `make pipeline`.")
 
 
 def types_before(path: Path) -> tuple[Type, ...]:
@@ -242,26 +239,15 @@ def types_before(path: Path) -> tuple[Type, ...]:
     return next((FEATURES[modality] for modality in ("image", "text") if modality in found), FEATURES["table"])
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Write a first contract.yaml for a file or a database.")
-    parser.add_argument(
-        "--data", required=True, help="CSV, Parquet or JSON lines file, a folder of files, or a SQLAlchemy URL"
-    )
-    parser.add_argument("--target", required=True, help="the column to predict")
-    parser.add_argument("--query", default="", help="table name or SELECT, for a database")
-    options = parser.parse_args(arguments)
-    try:
-        types = types_before(contract.PATH)
-        source = locate(options.data, options.query, types)
-        draft = infer(source, options.target.strip(), types, predicts_numbers(contract.PATH))
-        draft = replace(draft, source=adopt(source))
-        write(draft, contract.PATH)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 1
+def infer_contract(data: str, target: str, query: str = "") -> None:
+    """Write a first contract.yaml for a file, a folder of files or a SQLAlchemy URL, and say what was found.
+
+    Raises:
+        UserError: it cannot be read, or `target` cannot be predicted.
+    """
+    types = types_before(contract.PATH)
+    source = locate(data, query, types)
+    draft = infer(source, target.strip(), types, predicts_numbers(contract.PATH))
+    draft = replace(draft, source=adopt(source))
+    write(draft, contract.PATH)
     summarise(draft)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -10,7 +10,6 @@ and the next verb ends what was killed in between.
 """
 
 import shutil
-import sys
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -188,18 +187,8 @@ class Registry:
         return staged
 
 
-def main() -> None:
-    verbs = ("promote", "challenge", "rollback")
-    verb = sys.argv[1] if len(sys.argv) == 2 else ""
-    if verb not in verbs:
-        sys.exit(f"registry: say one of {', '.join(verbs)}")
-    try:
-        connect()
-        with exclusive(), mlflow_answers():
-            print(f"registry: {getattr(Registry(MlflowClient(), NAME), verb)()}")
-    except UserError as error:
-        sys.exit(f"registry: {error}")
-
-
-if __name__ == "__main__":
-    main()
+def move(verb: str) -> None:
+    """Let the registry `promote`, `challenge` or `rollback`, and say what is in force."""
+    connect()
+    with exclusive(), mlflow_answers():
+        print(f"{verb}: {getattr(Registry(MlflowClient(), NAME), verb)()}")

@@ -1,12 +1,9 @@
-"""Score files of any size in constant memory: `python -m <package>.score --data FILE --out FILE`.
+"""Score files of any size in constant memory: `make score`.
 
 The records take the service's own path, so the numbers are the service's numbers. A record that the service would
-refuse keeps its row, with the reason in the column `error` instead of a prediction. Exit status: 0, or 1 when nothing
-could be scored.
+refuse keeps its row, with the reason in the column `error` instead of a prediction.
 """
 
-import argparse
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -52,7 +49,7 @@ def score(data: Path, out: Path, predictor: Predictor) -> tuple[int, int, Counte
     refused, rows, reasons = 0, 0, Counter[str]()
     as_csv = out.suffix == ".csv"
     writer = pa.csv.CSVWriter(partial, schema) if as_csv else pq.ParquetWriter(partial, schema)
-    with writer, tqdm(desc="score", unit=" rows", unit_scale=True) as progress:
+    with writer, tqdm(desc="score", unit=" rows", unit_scale=True, disable=None) as progress:
         for chunk in read_chunks(source, CHUNK_ROWS):
             answers = score_chunk(chunk, predictor, reasons)
             table = pa.Table.from_pylist(answers, schema)
@@ -119,23 +116,16 @@ def _flat(answer: dict[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="score", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="CSV, Parquet or JSON lines")
-    parser.add_argument("--out", type=Path, required=True, help="a .csv or .parquet file")
-    arguments = parser.parse_args()
-    try:
-        predictor = Predictor(Bundle.load(Environment().bundle))
-        scored, refused, reasons = score(arguments.data, arguments.out, predictor)
-    except UserError as error:
-        sys.exit(f"score: {error}")
-    print(f"score: {scored:,} records scored, {refused:,} refused (column `error`): {arguments.out}")
+def score_file(data: Path, out: Path) -> None:
+    """Score with the bundle of the settings, and say how many records were scored.
+
+    Raises:
+        UserError: nothing could be scored.
+    """
+    scored, refused, reasons = score(data, out, Predictor(Bundle.load(Environment().bundle)))
+    print(f"score: {scored:,} records scored, {refused:,} refused (column `error`): {out}")
     if refused:
         named = ", ".join(f"{reason} in {count:,}" for reason, count in reasons.most_common(MOST_NAMED))
         print(f"score: most often refused: {named}")
     if refused and not scored:
-        sys.exit("score: nothing could be scored: does the file have the columns of the contract?")
-
-
-if __name__ == "__main__":
-    main()
+        raise ScoreError("nothing could be scored: does the file have the columns of the contract?")

@@ -2,7 +2,7 @@
 
 Text files give text, Parquet and JSON keep their types; what a value means is for `records` to say. A list of files, or
 a folder of them, gives their paths. A database is read into a Parquet snapshot first, so that runs can be repeated:
-`python -m <package>.source`.
+`make retrain` makes a fresh one.
 """
 
 import csv
@@ -10,7 +10,6 @@ import io
 import json
 import os
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
@@ -336,19 +335,14 @@ def _array(values: Sequence[Any]) -> pa.Array:
         return pa.array([None if value is None else str(value) for value in values], pa.string())
 
 
-def main() -> int:
-    try:
-        source = contract.load().source
-        if not source.url:
-            print(f"contract.yaml names no database, so {source.path} is read as it is: nothing to fetch")
-            return 0
-        snapshot(source)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 1
+def fetch() -> None:
+    """A fresh snapshot of the database that contract.yaml names, where it names one.
+
+    Raises SourceError when it cannot be read.
+    """
+    source = contract.load().source
+    if not source.url:
+        print(f"contract.yaml names no database, so {source.path} is read as it is: nothing to fetch")
+        return
+    snapshot(source)
     print(f"{source.path}: fresh snapshot of {source.query}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

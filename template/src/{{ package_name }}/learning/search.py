@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import optuna
+from tqdm import tqdm
 
 from ..settings import ParamsError
 from .fold import Fold
@@ -29,7 +30,8 @@ def search_space(name: str, space: Mapping[str, Any], folds: list[Fold], deadlin
     searched = any(isinstance(entry, dict) for entry in space.values())
     study.enqueue_trial(middle(space))
     trials, seconds = judge.params.tune.trials if searched else 1, max(1, round(deadline - time.monotonic()))
-    study.optimize(evaluate, n_trials=trials, timeout=seconds, show_progress_bar=True)
+    with tqdm(total=trials, desc=f"tune: {name}", unit=" trial", leave=False, disable=None) as bar:
+        study.optimize(evaluate, n_trials=trials, timeout=seconds, callbacks=[lambda *_: bar.update()])
     return summary(study, space)
 
 

@@ -1,19 +1,17 @@
 """Do the records that arrive still look like those the model learned from? A window against the bundle's reference.
 
-    python -m <package>.monitoring.drift [--data FILE | --log URL_OR_FILE] [--out FOLDER]
+    python -m <package> drift [--data FILE | --log URL_OR_FILE] [--out FOLDER]
 
 Exit status: 0 no drift, 3 drift, 2 too few records to say, 1 an error. Writes drift.html and drift.json.
 """
 
-import argparse
 import json
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from html import escape
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -28,8 +26,7 @@ from ..engineroom.showing import RARE, harmless
 from ..settings import DriftParams, Environment, load_params
 from .window import file_columns, logged_columns
 
-NO_DRIFT, ERROR, TOO_LITTLE, DRIFT = 0, 1, 2, 3
-OUT = Path("artifacts/drift")
+NO_DRIFT, TOO_LITTLE, DRIFT = 0, 2, 3  # exit status; 1 is an error
 EPOCH = datetime(1970, 1, 1)
 COMMON_SHARE = 0.02
 NEW_SHARE = 0.05  # of a level that the reference does not name: this one alone hardly makes a distance
@@ -202,43 +199,28 @@ def as_series(values: list[Any], kind: str) -> pd.Series:
     return pd.Series(values, dtype="float64")
 
 
-class _Arguments(argparse.ArgumentParser):
-    """Ends with 1 on a wrong argument: argparse's own 2 means too few records here."""
+def drift(data: Path | None, log: str | None, out: Path) -> int:
+    """Compare a file, or what a log has (that of the settings where neither is given), and say what was found.
 
-    def error(self, message: str) -> NoReturn:
-        self.exit(ERROR, f"drift: {message}\n")
+    Returns:
+        The exit status: NO_DRIFT, TOO_LITTLE or DRIFT.
 
-
-def run(arguments: argparse.Namespace) -> int:
+    Raises:
+        UserError: bundle, file or log cannot be read.
+    """
     params, bundle = load_params().drift, Bundle.load(Environment().bundle)
-    if arguments.data:
-        columns = file_columns(arguments.data, bundle.contract, params.window_rows)
+    if data:
+        columns = file_columns(data, bundle.contract, params.window_rows)
     else:
-        log = arguments.log or Environment().prediction_log
+        log = log or Environment().prediction_log
         columns = logged_columns(log, bundle.manifest.model_version, params.window_rows)
     rows = len(next(iter(columns.values()), []))
     if rows < params.minimum_rows:
-        of = "" if arguments.data else f" that model {bundle.manifest.model_version} of {bundle.path} answered"
+        of = "" if data else f" that model {bundle.manifest.model_version} of {bundle.path} answered"
         print(f"drift: {rows} records{of} are too few to say, {params.minimum_rows} are needed")
         return TOO_LITTLE
-    described = bundle.describe(columns) if arguments.data else columns  # what is logged is described already
-    result = compare(described, bundle, params, arguments.out)
+    described = bundle.describe(columns) if data else columns  # what is logged is described already
+    result = compare(described, bundle, params, out)
     print(f"drift: {verdict(result)}")
-    print(f"drift: {arguments.out / 'drift.html'}")
+    print(f"drift: {out / 'drift.html'}")
     return DRIFT if result["drift"] else NO_DRIFT
-
-
-def main() -> None:
-    parser_ = _Arguments(prog="drift", description="Compare a window of records with the training data.")
-    parser_.add_argument("--data", type=Path, help="as make contract takes it; without it, the prediction log is read")
-    parser_.add_argument("--log", help="a prediction log: a URL, or the path of a SQLite file")
-    parser_.add_argument("--out", type=Path, default=OUT, help="folder for drift.html and drift.json")
-    try:
-        status = run(parser_.parse_args())
-    except UserError as error:
-        sys.exit(f"drift: {error}")
-    sys.exit(status)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,5 @@
 """Does dvc.yaml name all that each stage reads and runs? After an edit of anything else, DVC would keep a stale result.
 
-    python -m <package>.pipeline.dependencies
-
 Read from the syntax tree of a stage's module and of the project's own modules that it imports, without running them:
 imports, names that `artifacts` gives to files, and paths written in the code that exist. A path that is put together
 at run time is not seen.
@@ -254,7 +252,3 @@ def main() -> int:
         found = [" ".join(f"{error}".split())]
     print(*found, sep="\n", end="\n" if found else "", file=sys.stderr)
     return 1 if found else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -131,7 +131,7 @@ def intervals(
     """Each metric with its 95% percentile bootstrap interval, and the gain in the primary one over the baseline."""
     generator, evaluation = np.random.default_rng(judge.params.seed), judge.params.evaluation
     draws, gains = [], []
-    for _ in tqdm(range(evaluation.bootstrap), desc="evaluate: intervals", unit=" resample", leave=False):
+    for _ in tqdm(range(evaluation.bootstrap), desc="evaluate: intervals", unit=" resample", leave=False, disable=None):
         rows = resample(len(y), groups, generator)
         draws.append(draw := judge.measure(y[rows], scores[rows]))
         if judge.metric in draw:
@@ -207,7 +207,7 @@ def importance(columns: dict[str, np.ndarray], y: np.ndarray, bundle: Bundle, ju
         return judge.sign * judge.primary(truth, bundle.scores(shuffled))
 
     whole, found = quality(sample), []
-    for name in tqdm(bundle.contract.features, desc="evaluate: importance", unit=" column", leave=False):
+    for name in tqdm(bundle.contract.features, desc="evaluate: importance", unit=" column", leave=False, disable=None):
         drops = [
             whole - quality(sample | {name: generator.permutation(sample[name])})
             for _ in range(evaluation.importance_repeats)

@@ -3,7 +3,6 @@
 The verdict is written, not raised, so that the report can still show it; `accept` ends `make pipeline` with it.
 """
 
-import sys
 from typing import Any
 
 from ..artifacts import EVALUATION, GATE, INGEST, TRAINING, read_json, write_json
@@ -35,10 +34,9 @@ def gate() -> None:
         print(f"gate: in doubt: {doubt}")
 
 
-def slow() -> None:
-    """End with exit status 1 when the last verdict found predictions too slow: that is then measured again."""
-    if any(check["name"] == "latency" and not check["passed"] for check in read_json(GATE)["checks"]):
-        sys.exit(1)
+def slow() -> bool:
+    """Whether the last verdict found predictions too slow: that is then measured again."""
+    return any(check["name"] == "latency" and not check["passed"] for check in read_json(GATE)["checks"])
 
 
 def reasons(checks: list[dict[str, Any]]) -> list[str]:
@@ -122,4 +120,4 @@ def latency(contract: Contract, evaluation: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    command(slow if "--slow" in sys.argv[1:] else gate)
+    command(gate)

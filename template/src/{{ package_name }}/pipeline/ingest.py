@@ -50,7 +50,7 @@ def read_typed(contract: Contract) -> tuple[int, pa.Table]:
     columns = parsers(contract, contract.columns)
     failures: dict[str, list[str]] = {name: [] for name in columns}
     batches, rows = [], 0
-    for chunk in tqdm(read_chunks(contract.source), desc="ingest", unit=" chunk", leave=False):
+    for chunk in tqdm(read_chunks(contract.source), desc="ingest", unit=" chunk", leave=False, disable=None):
         require_columns(chunk, contract)
         typed = {name: parse_column(chunk[name], parse, rows, failures[name]) for name, parse in columns.items()}
         batches.append(pa.table(typed, schema=schema))

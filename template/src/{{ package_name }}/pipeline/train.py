@@ -62,7 +62,9 @@ def fit_candidates(fold: Fold) -> dict[str, Any]:
     wanted = {"baseline": (linear, fixed)} | {name: (name, found) for name, found in tuned().items()}
     return {
         label: fold.fit(name, hyperparameters, folder=CHECKPOINTS / label)
-        for label, (name, hyperparameters) in tqdm(wanted.items(), desc="train", unit=" model")
+        for label, (name, hyperparameters) in tqdm(
+            wanted.items(), desc="train", unit=" model", leave=False, disable=None
+        )
     }
 
 

@@ -1,4 +1,4 @@
-"""Ask the running service for one prediction: `python -m <package>.serving.predict [record.json]`."""
+"""Ask the running service for one prediction: `make predict`."""
 
 import json
 import sys
@@ -13,17 +13,19 @@ from ..settings import Environment
 TIMEOUT_S = 30
 
 
-def main() -> None:
+def predict(file: Path | None) -> None:
+    """Print the record of a file, or else the first that the bundle has to show, and the answer to it.
+
+    Raises:
+        UserError: the file is no JSON, or no service answers.
+    """
+    environment = Environment()
+    source = file or environment.bundle / MANIFEST
     try:
-        environment = Environment()
-    except UserError as error:
-        sys.exit(f"predict: {error}")
-    file = Path(sys.argv[1]) if len(sys.argv) > 1 else environment.bundle / MANIFEST
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(source.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        sys.exit(f"predict: {file} is no JSON file that can be read: {error}")
-    record = content if len(sys.argv) > 1 else content["golden"][0]["record"]
+        raise UserError(f"{source} is no JSON file that can be read: {error}") from None
+    record = content if file else content["golden"][0]["record"]
     url = f"http://{environment.host}:{environment.port}/predict"
     print(f"POST {url}\n{json.dumps(record, indent=2, ensure_ascii=False)}\n")
     headers = {"Content-Type": "application/json"}
@@ -36,8 +38,4 @@ def main() -> None:
     except HTTPError as error:
         sys.exit(f"{error.code}: {error.read().decode()}")
     except URLError as error:
-        sys.exit(f"predict: no service answers at {url} ({error.reason}): start it with `make serve`")
-
-
-if __name__ == "__main__":
-    main()
+        raise UserError(f"no service answers at {url} ({error.reason}): start it with `make serve`") from None

@@ -1,4 +1,4 @@
-"""Who may ask: API keys, of which the service knows SHA-256 digests only. `python -m <package>.serving.security NAME`.
+"""Who may ask: API keys, of which the service knows SHA-256 digests only. `make key` makes one.
 
 A key has 256 random bits, so that one round of a fast digest is enough: there is nothing to guess.
 """
@@ -6,7 +6,6 @@ A key has 256 random bits, so that one round of a fast digest is enough: there i
 import logging
 import re
 import secrets
-import sys
 from collections.abc import Mapping
 from hashlib import sha256
 from hmac import compare_digest
@@ -115,14 +114,10 @@ def keyrings(environment: Environment) -> tuple[Keyring | None, Keyring]:
     return keys, admin
 
 
-def main() -> None:
+def new_key(name: str) -> None:
     """Print a new key, which is stored nowhere, and the entry by which the service knows it."""
-    name, key = (sys.argv[1:] or ["client"])[0], secrets.token_urlsafe(32)
+    key = secrets.token_urlsafe(32)
     entry = f"{name}:{sha256(key.encode()).hexdigest()}"
     if not ENTRY.fullmatch(entry):
-        sys.exit("key: a name has at most 64 letters, digits, dots, dashes and underscores")
+        raise KeyringError("a name has at most 64 letters, digits, dots, dashes and underscores")
     print(f"key for the client, shown only now: {key}\nentry of SERVICE_API_KEYS or SERVICE_ADMIN_KEYS: {entry}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,5 @@
 """What an update from the template would change here, and where it would conflict. Nothing is written here.
 
-    python -m <package>.engineroom.updating.check [options of `copier update`, such as --trust]
-
 The update is made in a copy of what is committed, with the old answers and the defaults of new questions; the copy is
 then compared with the commit, and deleted.
 """
@@ -19,12 +17,14 @@ from .template import copier_command, render_again, require_template, run
 REFUSED = 4  # Copier's status for a template that wants to run code and may not
 
 
-def main() -> None:
+def check_update(options: Sequence[str]) -> None:
+    """Print what an update with these options of `copier update`, such as --trust, would do; a fault ends the process
+    with a sentence."""
     require_clean_project()
     copier = copier_command()
     require_template()
     with tempfile.TemporaryDirectory(prefix="update-check-") as folder:
-        copy = _updated_copy(copier, Path(folder))
+        copy = _updated_copy(copier, options, Path(folder))
         found, old = changes(copy), Path(folder) / "old"
         if found["D"] or found["R"]:
             render_again(copier, old)
@@ -32,12 +32,12 @@ def main() -> None:
         print(_verdict(answer("_commit"), answer("_commit", copy), found))
 
 
-def _updated_copy(copier: Sequence[str], folder: Path) -> Path:
+def _updated_copy(copier: Sequence[str], options: Sequence[str], folder: Path) -> Path:
     """This project's last commit, updated, in a folder of its own."""
     git("clone", "--quiet", git("rev-parse", "--show-toplevel").strip(), str(folder / "new"))
     copy = folder / "new" / git("rev-parse", "--show-prefix").strip()
     # From here and not from there, so that a template at a relative path is found.
-    done = run([*copier, "update", "--defaults", *sys.argv[1:], str(copy)])
+    done = run([*copier, "update", "--defaults", *options, str(copy)])
     if done.returncode == REFUSED:
         sys.exit(
             "this update runs migrations of the template, which move your edits along with renamed files, and Copier "
@@ -69,13 +69,9 @@ def _print(found: Changes, conflicts: Iterable[str], edits: Iterable[str]) -> No
 def _verdict(before: str, after: str, found: Changes) -> str:
     if not any(found.values()):
         return f"Nothing would change: {after} is the template's newest release, and this project has it."
-    return f"This is what the update from {before} to {after} would do. Nothing was written here."
+    return f"This is what the update from {before} to {after} would do. Nothing was written here.\nnext: make update"
 
 
 def _list(title: str, paths: Iterable[str]) -> None:
     if paths := sorted(paths):
         print(f"{title} ({len(paths)})", *paths, sep="\n  ")
-
-
-if __name__ == "__main__":
-    main()

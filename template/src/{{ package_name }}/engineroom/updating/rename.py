@@ -1,8 +1,6 @@
 """A new name for the package, everywhere in the project: `copier update` with another name would instead lay new files
 beside the old ones, and the edits would stay behind.
 
-    python -m <package>.engineroom.updating.rename new_name
-
 The name may be a word that means something else as well, such as `churn`. So it is replaced where only the package can
 be meant: imports, module paths, `src/...`, image names, the distribution's name. The DVC remote, the Kubernetes
 namespace and the host stay: they are answers of their own, and data and users are there.
@@ -27,11 +25,10 @@ PREFIX = 40  # letters of the name that Kubernetes' objects begin with
 Rule = tuple[re.Pattern[bytes], bytes]
 
 
-def main() -> None:
-    if len(sys.argv) != 2:
-        sys.exit("make rename needs NAME=new_name")
+def rename_package(new: str) -> None:
+    """Rename the package and write its new name everywhere; a fault ends the process with a sentence."""
     require_clean_project()
-    old, new = answer("package_name"), sys.argv[1]
+    old = answer("package_name")
     if mistake := _mistake(old, new):
         sys.exit(mistake)
     files = [file for name in git("ls-files", "-z").split("\0") if (file := Path(name)).is_file()]
@@ -66,7 +63,7 @@ def _rules(old: str, new: str, registry: str) -> list[Rule]:
         r"^package_name: <>$",
         r"^\s*(?:from|import) <>(?!\w)",
         r"(?<![\w-])src/<>(?![\w-])",
-        r"-m(?: |\", \")<>(?![\w-])",
+        r"-m(?: |\", \"|\n +- )<>(?![\w-])",
         rf"[\"'`]<>{module}",
         r"(?:/v2/models/|error:::|No module named )<>(?![\w-])",
     )
@@ -74,6 +71,7 @@ def _rules(old: str, new: str, registry: str) -> list[Rule]:
         rf"(?<![\w.-]){re.escape(registry)}/<>(?=-monitoring(?![\w-])|(?![\w-]))",
         r"(?:(?<!\w)name = |^name: )\"<>(?=\")",
         r"\"<>(?=\[)",
+        r"(?:^|\.venv/bin/)<>(?= = \"|\)\"`)",
     )
     objects = (
         r"^namePrefix: <>(?=-)",
@@ -112,11 +110,7 @@ def _rewrite(file: Path, rules: Sequence[Rule], in_code: re.Pattern[bytes]) -> b
 
 
 def _report(old: str, new: str, changed: int) -> str:
-    return f"""{old} is {new} now, in {changed} files. Next: git diff, make setup lint test, then commit.
+    return f"""{old} is {new} now, in {changed} files.
 The DVC remote, the Kubernetes namespace and the host are what they were. What still has the old name is yours to judge:
     git grep -nw -e {old} -e {_distribution(old)}
 Images, Kubernetes objects and the registered model get the new name with the next make image, deploy and promote."""
-
-
-if __name__ == "__main__":
-    main()

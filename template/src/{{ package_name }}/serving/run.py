@@ -1,4 +1,4 @@
-"""Serve the bundle at SERVICE_HOST and SERVICE_PORT: `python -m <package>.serving`."""
+"""Serve the bundle at SERVICE_HOST and SERVICE_PORT: `make serve`."""
 
 import functools
 import gc
@@ -25,18 +25,21 @@ KEEP_ALIVE_S = 75  # a proxy's 60 and more: whoever sends requests has to be the
 GRACE_S = 5  # beyond the request timeout: nothing can be in progress any more
 
 
-def main() -> None:
+def serve() -> None:
+    """Answer until a signal ends it.
+
+    Raises:
+        UserError: a setting, the bundle or the prediction log is wrong, or the port is taken.
+    """
     logs.set_up()
-    try:
-        environment = Environment()
-        app = application(environment)
-        server = server_of(app, environment)
-    except UserError as error:
-        sys.exit(f"serve: {error}")
+    environment = Environment()
+    app = application(environment)
+    server = server_of(app, environment)
     try:
         listener = socket.create_server((environment.host, environment.port), backlog=BACKLOG)
     except OSError as error:
-        sys.exit(f"serve: {environment.host}:{environment.port} cannot be used ({error}): try SERVICE_PORT=8001")
+        address = f"{environment.host}:{environment.port}"
+        raise UserError(f"{address} cannot be used ({error}): try SERVICE_PORT=8001") from None
     print(
         f"serve: {app.state.service.models} at http://{environment.host}:{environment.port}"
         f"{'/docs' if environment.docs == 'on' else ''}, authentication {environment.authentication}",
@@ -67,7 +70,3 @@ def server_of(app: FastAPI, environment: Environment) -> DrainingServer:
     )
     reload = functools.partial(take_over, app, service)
     return DrainingServer(config, environment, service.lifecycle, reload)
-
-
-if __name__ == "__main__":
-    main()
