@@ -11,9 +11,9 @@ import torch
 
 from customer_model.bundle import MODEL, Bundle
 from customer_model.engineroom.contract import Contract
+from customer_model.learning.networks.training import Training, device_of
 from customer_model.pipeline.gate import PARITY_LIMIT
 from customer_model.runtime import CPU, GPU, session
-from customer_model.training import Training, device_of
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch sees no CUDA device on this machine")
 
