@@ -15,6 +15,8 @@ from customer_model.settings import load_params
 
 BLACK = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;"  # one pixel
 
+ERROR = 1  # as a status
+
 
 def window(records: list[dict[str, Any]], bundle: Bundle) -> dict[str, list[Any]]:
     return bundle.describe({name: [record[name] for record in records] for name in bundle.contract.features})
@@ -71,9 +73,9 @@ def test_values_that_go_missing_are_drift_though_the_others_are_like_before(
 
 def test_records_of_other_columns_are_an_error_of_their_own(bundle: Bundle, in_project: Path) -> None:
     (in_project / "foreign.jsonl").write_text('{"unknown": 1}\n' * 300)
-    command = [sys.executable, "-m", drift.__name__, "--data", "foreign.jsonl"]
+    command = [sys.executable, "-m", "customer_model", "drift", "--data", "foreign.jsonl"]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert done.returncode == drift.ERROR
+    assert done.returncode == ERROR
     assert "\ndrift: foreign.jsonl has none of the contract's features, such as" in f"\n{done.stderr}"
     with pytest.raises(UserError, match="nothing to compare"):
         drift.compare({"unknown": [1] * 300}, bundle, load_params().drift, Path("foreign"))
@@ -91,14 +93,14 @@ def unlike(kind: str) -> list[Any]:
 
 def test_too_few_records_have_a_status_of_their_own(bundle: Bundle, in_project: Path) -> None:
     (in_project / "few.jsonl").write_text(json.dumps({first(bundle)[0]: None}))
-    command = [sys.executable, "-m", drift.__name__, "--data", "few.jsonl"]
+    command = [sys.executable, "-m", "customer_model", "drift", "--data", "few.jsonl"]
     assert subprocess.run(command, check=False).returncode == drift.TOO_LITTLE
 
 
 @pytest.mark.parametrize("argument", ["--data", "--log"])
 def test_a_missing_file_is_an_error_of_its_own(bundle: Bundle, in_project: Path, argument: str) -> None:
-    command = [sys.executable, "-m", drift.__name__, argument, "nowhere.csv"]
+    command = [sys.executable, "-m", "customer_model", "drift", argument, "nowhere.csv"]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert done.returncode == drift.ERROR
+    assert done.returncode == ERROR
     assert "nowhere" in done.stderr or "cannot be read" in done.stderr
     assert "Traceback" not in done.stderr

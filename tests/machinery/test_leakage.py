@@ -7,7 +7,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from customer_model import model
 from customer_model.artifacts import CANDIDATE, PARTS, SPLIT, read_json
 from customer_model.bundle import SUMS
 from customer_model.engineroom import contract as contracts
@@ -15,6 +14,7 @@ from customer_model.engineroom.contract import Contract
 from customer_model.engineroom.encoding import encoder_for
 from customer_model.pipeline import PipelineError, split, table, train
 from customer_model.pipeline.leakage import near_copies
+from customer_model.project import learner
 from customer_model.settings import load_params
 
 
@@ -30,7 +30,7 @@ def test_other_training_rows_change_what_is_trained(in_project: Path, contract: 
     """The counterpart of the test above: what it compares does change when it should."""
     fitting = table.read_part("train")
     halves = fitting.slice(0, fitting.num_rows // 2), fitting.slice(fitting.num_rows // 2)
-    encoder = encoder_for(contract, model.FRAMEWORK)
+    encoder = encoder_for(contract, learner().framework.NAME)
     params = encoder.read_params(load_params().features)
     fitted = [encoder.fit(table.columns_of(half), contract, params) for half in halves]
     assert fitted[0] != fitted[1]

@@ -31,7 +31,11 @@ def search_space(name: str, space: Mapping[str, Any], folds: list[Fold], deadlin
     study.enqueue_trial(middle(space))
     trials, seconds = judge.params.tune.trials if searched else 1, max(1, round(deadline - time.monotonic()))
     with tqdm(total=trials, desc=f"tune: {name}", unit=" trial", leave=False, disable=None) as bar:
-        study.optimize(evaluate, n_trials=trials, timeout=seconds, callbacks=[lambda *_: bar.update()])
+
+        def advance(*_: Any) -> None:
+            bar.update()
+
+        study.optimize(evaluate, n_trials=trials, timeout=seconds, callbacks=[advance])
     return summary(study, space)
 
 

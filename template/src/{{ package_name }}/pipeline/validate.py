@@ -8,9 +8,7 @@ import pandas as pd
 from ..artifacts import CLEAN, VALIDATION, write_json
 from ..engineroom import contract as contracts
 from ..engineroom.contract import Column, Contract
-from ..engineroom.encoding import encoder_for
 from ..engineroom.showing import shared
-from ..project import learner
 from ..records import as_bound
 from ..settings import load_params
 from . import PipelineError, command
@@ -26,7 +24,6 @@ def validate() -> None:
     contract, params = contracts.load(), load_params()
     primary_metric(contract)  # a wrong name would else be found after the search
     check_class_weight(contract, params)
-    encoder_for(contract, learner().framework.NAME).read_params(params.features)
     frame = read(CLEAN).to_pandas()
     refused, accepted = outside_values(frame, contract)
     violations = [*size(frame, contract), *rare_classes(frame, contract), *completeness(frame, contract)]

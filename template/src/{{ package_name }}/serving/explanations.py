@@ -41,7 +41,7 @@ def explanation_type(answer: type[BaseModel], part: type[LeftOut]) -> type[BaseM
     """An answer and why: contributions are such parts of a record, each with what the score loses without it."""
     said = "What is left out, and how much lower the score is without it."
     contribution = create_model("Contribution", __base__=part, __doc__=said, contribution=(float, ...))
-    listed = (list[contribution], Explained.model_fields["contributions"])  # type: ignore[valid-type]
+    listed = (list[contribution], Explained.model_fields["contributions"])
     both = (Explained, answer)  # fields of the last come first
     return create_model("Explanation", __base__=both, __doc__=Explained.__doc__, contributions=listed)
 
