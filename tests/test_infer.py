@@ -812,3 +812,38 @@ def test_equal_records_are_copies_only_where_an_id_tells_records_apart(
     data = {name: values + values[:repeated] for name, values in columns.items()}
     assert classification_package.infer(put("data.csv", as_text(data)), "y") == 0
     assert classification_package.contract.load().quality.duplicates == kept
+
+
+@pytest.mark.parametrize(
+    ("before", "kind"),
+    [
+        ("columns: {said: {type: text}, y: {type: category, role: target}}", "text"),
+        ("columns: {said: {type: text, role: sensitive}, size: {type: number}}", "integer"),
+        ("columns: [of, no, contract]", "integer"),
+        ("{", "integer"),
+        (None, "integer"),
+    ],
+)
+def test_features_are_of_the_kind_that_the_contract_before_had(
+    classification_package: Package, before: str | None, kind: str
+) -> None:
+    chance = random.Random(0)
+    if before is not None:
+        put("contract.yaml", before)
+    words = ["the", "net", "is", "slow", "bill", "wrong", "again", "today"]
+    said = table(said=lambda i: " ".join(chance.choices(words, k=6)) if i else "the bill")
+    assert classification_package.infer(put("data.csv", as_text(said)), "y") == 0
+    assert {found.type for found in assert_sound(classification_package).features.values()} == {kind}
+
+
+def test_a_folder_of_files_is_taken_where_the_features_are_files(classification_package: Package) -> None:
+    for name in [f"{label}/{number}.txt" for label in ("bill", "net") for number in range(ROWS // 2)]:
+        file = Path("mine", name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"the {name} is wrong")
+    assert classification_package.infer("mine", "folder") == 1
+    put("contract.yaml", "columns: {message: {type: text}}")
+    assert classification_package.infer("mine", "folder") == 0
+    assert {name: found.type for name, found in classification_package.contract.load().features.items()} == {
+        "text": "text"
+    }
