@@ -8,11 +8,11 @@ import pathlib
 import numpy as np
 from customer_model.bundle import Bundle
 from customer_model.pipeline.table import read_part, record_of
-from customer_model.serving.explain import explain
+from customer_model.serving.explanations import explanation_of
 
 bundle, test = Bundle.load(pathlib.Path("artifacts/bundle")), read_part("test")
 records = [record_of(test, row, bundle.contract) for row in range(100)]
-explained = [(record, found) for record in records if (found := explain(bundle, record))["contributions"]]
+explained = [(record, found) for record in records if (found := explanation_of(bundle, record))["contributions"]]
 """
 
 COLUMNS = """
