@@ -357,8 +357,8 @@ def test_a_candidate_whose_graph_is_another_model_is_named(code: Module, monkeyp
         contract, params, code("engineroom.judging").new_decision(["no", "yes"], contract)
     )
     features = np.random.default_rng(0).integers(0, 9, (400, 1)).astype(np.float32)
-    inputs, y = {"features": features}, (features[:, 0] % 2).astype(int)
-    fold = code("learning.fold").Fold(code("project").learner(), judge, None, inputs, y, inputs, y)
+    inputs, y, encoder = {"features": features}, (features[:, 0] % 2).astype(int), SimpleNamespace(kind="table")
+    fold = code("learning.fold").Fold(code("project").learner(), judge, encoder, inputs, y, inputs, y)
     rehearse = code("learning.rehearsal").rehearse
     rehearse({"boosting": [{}], "linear": [{}]}, fold)
     with pytest.raises(code("settings").ParamsError, match=r"mine: its ONNX graph gives other scores .* boosting$"):
@@ -588,7 +588,12 @@ def test_boosted_trees_learn_as_much_from_encoded_columns_as_from_raw_ones(code:
 
 def unencoded(kind: str) -> dict[str, Any]:
     """What a candidate is built with where its inputs are numbers as they are."""
-    return {"encoder": None, "decision": SimpleNamespace(kind=kind), "class_weight": None, "seed": 0}
+    return {
+        "encoder": SimpleNamespace(kind="table"),
+        "decision": SimpleNamespace(kind=kind),
+        "class_weight": None,
+        "seed": 0,
+    }
 
 
 @pytest.mark.usefixtures("one_thread")

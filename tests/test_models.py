@@ -14,7 +14,8 @@ features = generator.normal(size=(400, 6)).astype(np.float32)
 signal = features[:, 0] + features[:, 1] * features[:, 2]
 regression, learns = sys.argv[1] == "regression", learner()
 y, kind = (signal, "continuous") if regression else (np.digitize(signal, [-1, 1]), "multiclass")
-knobs = {"encoder": None, "decision": SimpleNamespace(kind=kind), "class_weight": None, "seed": 0}
+encoder, decision = SimpleNamespace(kind="table"), SimpleNamespace(kind=kind)
+knobs = {"encoder": encoder, "decision": decision, "class_weight": None, "seed": 0}
 model = learns.framework
 watch = Watch({"features": features[300:]}, y[300:], "", judge=None, sign=1)
 for name in learns.candidates:
@@ -55,6 +56,39 @@ except ValueError as error:
     print(error)
 """
 
+BROUGHT = """
+import pathlib, sys
+from types import SimpleNamespace
+import numpy as np, onnxruntime
+from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
+from skl2onnx.operator_converters.linear_classifier import convert_sklearn_linear_classifier
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.linear_model import LogisticRegression
+from customer_model.learning.estimators import model
+from customer_model.learning.estimators.conversion import exported_by
+class Mine(LogisticRegression):
+    pass
+def mine(seed, class_weight, wrapped):
+    return CalibratedClassifierCV(Mine(), cv=2) if wrapped else Mine()
+encoder, decision = SimpleNamespace(kind="table"), SimpleNamespace(kind="binary")
+features = np.random.default_rng(0).normal(size=(90, 2)).astype(np.float32)
+inputs, y, graph = {"features": features}, features[:, 0] > features[:, 1] ** 2, pathlib.Path(sys.argv[1])
+for wrapped in (False, True):
+    options = {"wrapped": wrapped}
+    built = model.build("mine", mine, options, encoder=encoder, decision=decision, class_weight=None, seed=0)
+    fitted = model.fit(built, inputs, y, None)
+    try:
+        print(model.export(fitted, inputs, graph))
+    except ValueError as error:
+        print(error)
+    exported_by(
+        Mine, converter=convert_sklearn_linear_classifier, shapes=calculate_linear_classifier_output_shapes
+    )(mine)
+    output = model.export(fitted, inputs, graph)
+    found = onnxruntime.InferenceSession(graph).run([output], inputs)[0]
+    print(np.abs(found - model.score(fitted, inputs)).max() < 1e-6)
+"""
+
 
 @pytest.mark.parametrize("task", TASKS)
 def test_every_candidate_is_exported_faithfully(render: Render, task: str, tmp_path) -> None:
@@ -74,6 +108,11 @@ def test_every_candidate_for_texts_is_exported_faithfully(trained: Render, task:
 def test_an_estimator_without_export_is_refused_by_name(render: Render, tmp_path) -> None:
     shown = run(render(), "python", "-c", REFUSED, str(tmp_path / "model.onnx"), **UNTOUCHED).stdout
     assert "LabelSpreading cannot be exported to ONNX: skl2onnx has no converter for it" in shown
+
+
+def test_a_candidate_brings_a_converter_for_its_estimator(render: Render, tmp_path) -> None:
+    shown = run(render(), "python", "-W", "ignore", "-c", BROUGHT, str(tmp_path / "model.onnx"), **UNTOUCHED).stdout
+    assert "Mine cannot be exported to ONNX" in shown and shown.endswith("\nTrue\nprobabilities\nTrue\n"), shown
 
 
 WEIGHTS = """

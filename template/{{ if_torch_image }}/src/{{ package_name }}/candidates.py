@@ -14,7 +14,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from .engineroom.encoding import PixelEncoder as Encoder
+from .engineroom.encoding import PixelEncoder
 from .learning.networks.images import ImageNetwork, pretrained
 from .learning.networks.network import Network, linear
 
@@ -24,7 +24,7 @@ FRAMEWORK = "torch"
 class Linear(ImageNetwork):
     """A linear model of the pixels: its embedding is the pixels themselves."""
 
-    def __init__(self, encoder: Encoder, outputs: int, **augmentation: float) -> None:
+    def __init__(self, encoder: PixelEncoder, outputs: int, **augmentation: float) -> None:
         super().__init__(encoder, **augmentation)
         self.head = linear(encoder.channels * encoder.params.size**2, outputs)
 
@@ -41,7 +41,7 @@ class ResNet(ImageNetwork):
 
     def __init__(
         self,
-        encoder: Encoder,
+        encoder: PixelEncoder,
         outputs: int,
         width: int = 16,
         stages: int = 3,
@@ -95,7 +95,7 @@ class Pretrained(ImageNetwork):
 
     def __init__(
         self,
-        encoder: Encoder,
+        encoder: PixelEncoder,
         outputs: int,
         model: str,
         frozen: bool = False,

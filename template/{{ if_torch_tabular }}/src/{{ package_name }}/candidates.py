@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from .engineroom.encoding import TableEncoder as Encoder
+from .engineroom.encoding import TableEncoder
 from .learning.networks.network import Network, linear
 from .learning.networks.tables import Embeddings
 
@@ -23,7 +23,7 @@ FRAMEWORK = "torch"
 class Linear(Network):
     """A linear model of the features: its embedding is the features themselves."""
 
-    def __init__(self, encoder: Encoder, outputs: int) -> None:
+    def __init__(self, encoder: TableEncoder, outputs: int) -> None:
         super().__init__()
         self.head = linear(len(encoder.names), outputs)
 
@@ -35,7 +35,13 @@ class Perceptron(Network):
     """Fully connected layers over numbers and embedded categories."""
 
     def __init__(
-        self, encoder: Encoder, outputs: int, width: int = 128, depth: int = 2, dropout: float = 0.1, embedding: int = 8
+        self,
+        encoder: TableEncoder,
+        outputs: int,
+        width: int = 128,
+        depth: int = 2,
+        dropout: float = 0.1,
+        embedding: int = 8,
     ) -> None:
         """`embedding` is the most numbers that one category becomes."""
         super().__init__()

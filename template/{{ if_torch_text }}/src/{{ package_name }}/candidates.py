@@ -15,7 +15,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from .engineroom.encoding import TokenEncoder as Encoder
+from .engineroom.encoding import TokenEncoder
 from .learning.networks.network import Network, linear
 from .learning.networks.texts import TextNetwork, embedding, mean, pretrained
 
@@ -25,7 +25,7 @@ FRAMEWORK = "torch"
 class Linear(TextNetwork):
     """A bag of words: the mean of the tokens' vectors, whatever their order."""
 
-    def __init__(self, encoder: Encoder, outputs: int, size: int = 64, **augmentation: float) -> None:
+    def __init__(self, encoder: TokenEncoder, outputs: int, size: int = 64, **augmentation: float) -> None:
         super().__init__(encoder, **augmentation)
         self.embed = embedding(encoder, size)
         self.head = linear(size, outputs)
@@ -43,7 +43,7 @@ class Convolutional(TextNetwork):
 
     def __init__(
         self,
-        encoder: Encoder,
+        encoder: TokenEncoder,
         outputs: int,
         size: int = 64,
         filters: int = 64,
@@ -74,7 +74,7 @@ class Recurrent(TextNetwork):
     def __init__(
         self,
         cell: type[nn.GRU] | type[nn.LSTM],
-        encoder: Encoder,
+        encoder: TokenEncoder,
         outputs: int,
         size: int = 64,
         units: int = 64,
@@ -109,7 +109,7 @@ class Transformer(TextNetwork):
 
     def __init__(
         self,
-        encoder: Encoder,
+        encoder: TokenEncoder,
         outputs: int,
         size: int = 64,
         heads: int = 4,
@@ -166,7 +166,7 @@ class Pretrained(TextNetwork):
 
     def __init__(
         self,
-        encoder: Encoder,
+        encoder: TokenEncoder,
         outputs: int,
         model: str,
         frozen: bool = True,

@@ -24,7 +24,12 @@ from sklearn.pipeline import Pipeline
 from sklearn.svm import SVR
 
 OPSET = 18
-AS_CLASSIFIER = {"zipmap": [True, False, "columns"], "nocl": [True, False], "output_class_labels": [False, True]}
+AS_CLASSIFIER = {  # what converters of classifiers ask for
+    "zipmap": [True, False, "columns"],
+    "nocl": [True, False],
+    "output_class_labels": [False, True],
+    "raw_scores": [True, False],
+}
 
 Candidate = TypeVar("Candidate", bound=Callable[..., Any])
 

@@ -32,10 +32,9 @@ def steps_before(encoder: Encoder, hyperparameters: Mapping[str, Any], seed: int
     Raises:
         ValidationError: a hyperparameter of the n-grams has a value that it cannot have.
     """
-    kinds = {kind.__name__ for kind in type(encoder).__mro__}
-    if "TextEncoder" in kinds:
+    if encoder.kind == "words":
         return _of_texts(hyperparameters, seed)
-    return _of_descriptors(hyperparameters, seed) if "ImageEncoder" in kinds else ([], dict(hyperparameters))
+    return _of_descriptors(hyperparameters, seed) if encoder.kind == "descriptors" else ([], dict(hyperparameters))
 
 
 def matrix(inputs: Inputs) -> np.ndarray:

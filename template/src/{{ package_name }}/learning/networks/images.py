@@ -1,11 +1,11 @@
 """What networks for images share. They read pixels (n, channels, size, size), uint8, and scale them themselves."""
 
 from functools import cached_property
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ...engineroom.encoding import PixelEncoder
 from .network import Network
 
 
@@ -15,7 +15,7 @@ class ImageNetwork(Network):
     components = 4
 
     def __init__(
-        self, encoder: Any, flip: float = 0.0, rotate: float = 0.0, crop: float = 0.0, colour: float = 0.0
+        self, encoder: PixelEncoder, flip: float = 0.0, rotate: float = 0.0, crop: float = 0.0, colour: float = 0.0
     ) -> None:
         """While training: the share of images that are mirrored, the most degrees that one is turned by, the most of
         its area that is cut off, and the most by which brightness, contrast and saturation change (0.2 is a fifth)."""
@@ -55,7 +55,7 @@ class ImageNetwork(Network):
         return f"flip={self.flip}, rotate={self.rotate}, crop={self.crop}, colour={self.colour}"
 
 
-def pretrained(name: str, encoder: Any) -> nn.Module:
+def pretrained(name: str, encoder: PixelEncoder) -> nn.Module:
     """A pretrained backbone from a local folder or the Hugging Face hub, for images as the encoder gives them.
 
     Raises:

@@ -1,21 +1,21 @@
 """What networks for tables share: a one-hot block of a category, read as an embedding."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
+
+from ...engineroom.encoding import OneHot, TableEncoder
 
 
 class Embeddings(nn.Module):
     """Numbers as they are, each category's one-hot block times a table: the row that the block points at."""
 
-    def __init__(self, encoder: Any, most: int) -> None:
+    def __init__(self, encoder: TableEncoder, most: int) -> None:
         super().__init__()
         self.blocks, numbers, tables, start = [], [], [], 0
         for encoding in encoder.encodings:
             columns = list(range(start, start + len(encoding.names)))
             start += len(columns)
-            if encoding.kind == "one_hot":
+            if isinstance(encoding, OneHot):
                 levels = columns[: len(encoding.levels) + 2]  # those that are rare or missing too
                 numbers += columns[len(levels) :]
                 self.blocks.append(slice(levels[0], levels[-1] + 1))

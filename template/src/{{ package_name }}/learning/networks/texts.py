@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ...engineroom.encoding import TokenEncoder
 from .network import Network
 
 
@@ -13,7 +14,7 @@ class TextNetwork(Network):
 
     components = 4
 
-    def __init__(self, encoder: Any, token_dropout: float = 0.0, swaps: float = 0.0) -> None:
+    def __init__(self, encoder: TokenEncoder, token_dropout: float = 0.0, swaps: float = 0.0) -> None:
         """While training, shares of tokens that become unknown and that change places with their neighbour."""
         super().__init__()
         self.padding, self.unknown = encoder.padding, encoder.unknown
@@ -48,7 +49,7 @@ class TextNetwork(Network):
         return f"token_dropout={self.token_dropout}, swaps={self.swaps}"
 
 
-def pretrained(name: str, encoder: Any) -> Any:
+def pretrained(name: str, encoder: TokenEncoder) -> Any:
     """A pretrained model from a local folder or the Hugging Face hub, which reads the encoder's tokens.
 
     Raises:
@@ -77,7 +78,7 @@ def mean(vectors: Tensor, present: Tensor) -> Tensor:
     return (vectors * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
 
 
-def embedding(encoder: Any, size: int) -> nn.Embedding:
+def embedding(encoder: TokenEncoder, size: int) -> nn.Embedding:
     """A vector for each token; that of padding is 0 and stays so."""
     vectors = nn.Embedding(encoder.tokens, size, padding_idx=encoder.padding)
     nn.init.normal_(vectors.weight, std=0.1)
