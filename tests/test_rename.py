@@ -48,8 +48,8 @@ def test_words_that_only_look_like_the_name_stay(render: Render, tmp_path: Path)
     project = _repository(render(package_name="churn"), tmp_path / "project")
     own = project / "src/churn/ours.py"
     own.write_text(
-        "import churn.task\nfrom churn import task as ours\n\n"
-        'churn = {"churn": churn.task, "re-churn": ours}\nMODULE, PLACE = "churn.pipeline.train", "src/churn/x"\n'
+        "import churn.app\nfrom churn import app as ours\n\n"
+        'churn = {"churn": churn.app, "re-churn": ours}\nMODULE, PLACE = "churn.pipeline.train", "src/churn/x"\n'
         "data_churn, other = churn.mean(), frame.churn.pipeline\n"
     )
     (project / "NOTES.md").write_text(
@@ -58,8 +58,8 @@ def test_words_that_only_look_like_the_name_stay(render: Render, tmp_path: Path)
     _committed(project)
     _rename(project, "loss")
     assert (project / "src/loss/ours.py").read_text() == (
-        "import loss.task\nfrom loss import task as ours\n\n"
-        'churn = {"churn": loss.task, "re-churn": ours}\nMODULE, PLACE = "loss.pipeline.train", "src/loss/x"\n'
+        "import loss.app\nfrom loss import app as ours\n\n"
+        'churn = {"churn": loss.app, "re-churn": ours}\nMODULE, PLACE = "loss.pipeline.train", "src/loss/x"\n'
         "data_churn, other = churn.mean(), frame.churn.pipeline\n"
     )
     assert (project / "NOTES.md").read_text() == (

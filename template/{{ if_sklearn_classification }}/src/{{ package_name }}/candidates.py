@@ -1,7 +1,7 @@
 """The models that compete: scikit-learn's classifiers, one function each.
 
 To add one, write a function that returns an unfitted classifier, name it in `CANDIDATES`, and then under
-`model.candidates` of `params.yaml`. `make pipeline` tunes it with the others, and the best on validation wins. It
+`model: candidates:` of `params.yaml`. `make pipeline` tunes it with the others, and the best on validation wins. It
 receives `seed`, the `class_weight` of `params.yaml` (null, or balanced to weigh rare classes up), and the
 hyperparameters that `params.yaml` gives to its candidate, so `**options` are the estimator's own arguments.
 

@@ -1,6 +1,6 @@
 """The models that compete: networks for images, one class each.
 
-To add one, write a class, name it in `CANDIDATES`, and then under `model.candidates` of `params.yaml`. `make pipeline`
+To add one, write a class, name it in `CANDIDATES`, and then in `candidates` of `params.yaml`. `make pipeline`
 tunes it with the others, and the best on validation wins. It receives the fitted encoder, which describes the inputs,
 the number of outputs, and the hyperparameters of its candidate, without those of training (epochs, learning_rate, ...).
 It says how to get the embedding of n records (`hidden`) and sets `head`, a linear layer from there to the outputs.

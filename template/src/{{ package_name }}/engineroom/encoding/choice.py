@@ -52,7 +52,7 @@ def modality_of(contract: Contract) -> Modality:
         )
     if len(images := found.get("image", ())) > 1:
         raise ContractError(f"columns: the features are {', '.join(images)}, but a model looks at one image: keep one")
-    return next(iter(found))
+    return next(iter(found), "table")  # of no feature at all, any
 
 
 def load_encoder(content: bytes) -> Encoder:

@@ -70,8 +70,7 @@ def _rules(old: str, new: str, registry: str) -> list[Rule]:
     distribution = (
         rf"(?<![\w.-]){re.escape(registry)}/<>(?=-monitoring(?![\w-])|(?![\w-]))",
         r"(?:(?<!\w)name = |^name: )\"<>(?=\")",
-        r"\"<>(?=\[)",
-        r"(?:^|\.venv/bin/)<>(?= = \"|\)\"`)",
+        r"(?:^|\"|\.venv/bin/)<>(?=\[| = \"|\)\"`)",
     )
     objects = (
         r"^namePrefix: <>(?=-)",
