@@ -23,7 +23,7 @@ from skl2onnx.operator_converters.support_vector_machines import convert_sklearn
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVR
 
-OPSETS = {"": 18, "ai.onnx.ml": 3}  # converters of onnxmltools know no later one of ai.onnx.ml
+OPSET = 18
 AS_CLASSIFIER = {  # what converters of classifiers ask for
     "zipmap": [True, False, "columns"],
     "nocl": [True, False],
@@ -58,7 +58,7 @@ def convert(part: Any, graph_input: list[tuple[str, Any]]) -> onnx.ModelProto:
     classifies = hasattr(part, "classes_") and not isinstance(part, Pipeline)
     options = {id(part): {"zipmap": False}} if classifies else None
     try:
-        return to_onnx(part, initial_types=graph_input, options=options, target_opset=OPSETS)
+        return to_onnx(part, initial_types=graph_input, options=options, target_opset=OPSET)
     except (MissingConverter, MissingShapeCalculator):
         name = type(part).__name__
         raise ValueError(f"{name} cannot be exported to ONNX: skl2onnx has no converter for it") from None
