@@ -1,7 +1,6 @@
 """Images of every kind get one answer, alone and among others, bare and as JSON; named files are read."""
 
 import base64
-import io
 import threading
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from odd_images import ODD, encoded
 from PIL import Image, ImageFile
 
 from customer_model.bundle import Bundle
@@ -18,33 +18,6 @@ from customer_model.serving.service import SMALL
 from customer_model.source import SourceError, read_chunks, sniff_for
 
 parse = PARSERS["image"]
-PHOTO = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8))
-
-
-def encoded(picture: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
-    file = io.BytesIO()
-    picture.save(file, kind, **options)
-    return file.getvalue()
-
-
-def turned() -> Image.Exif:
-    exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was held on its side
-    return exif
-
-
-ODD = {
-    "grey": encoded(PHOTO.convert("L")),
-    "16 bits": encoded(Image.fromarray(np.asarray(PHOTO.convert("L")).astype(np.uint16) * 257)),
-    "palette": encoded(PHOTO.convert("P"), transparency=3),
-    "transparent": encoded(PHOTO.convert("RGBA")),
-    "CMYK": encoded(PHOTO.convert("CMYK"), "JPEG"),
-    "on its side": encoded(PHOTO, "JPEG", exif=turned()),
-    "one pixel": encoded(Image.new("1", (1, 1))),
-    "a thin line": encoded(Image.new("RGB", (2_000, 1))),
-    "WebP": encoded(PHOTO, "WEBP"),
-    "TIFF": encoded(PHOTO, "TIFF"),
-}
 
 
 @pytest.fixture

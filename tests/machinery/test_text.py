@@ -5,23 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from odd_texts import ODD
 
 from customer_model.bundle import Bundle
 from customer_model.engineroom.contract import Contract
-
-ODD = [
-    "Счёт за июнь неверный, проверьте!",
-    "請求書が間違っています。至急お願いします！",
-    "فاتورة خاطئة",
-    "ใบแจ้งหนี้ไม่ถูกต้อง",
-    "👨‍👩‍👧 😡😡 👎🏽 ☎️",
-    "Ａ½ﬁ İstanbul STRASSE straße",
-    "x" * 50_000,
-    "слово " * 10_000,
-    "# _ [PAD] <unk> \x00\x1f \u202e",
-    ".",
-    None,
-]
 
 
 @pytest.fixture

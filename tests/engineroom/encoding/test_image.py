@@ -26,6 +26,7 @@ from engineroom.encoding.image import (
     pixels,
 )
 from engineroom.encoding.pixels import PixelEncoder
+from odd_images import ODD, PHOTO, encoded, turned
 from PIL import Image
 
 from .made import MACHINERY, contract_of
@@ -33,33 +34,6 @@ from .made import MACHINERY, contract_of
 ENCODERS = [DescriptorEncoder, PixelEncoder]
 CONTRACT = contract_of(photo={"type": "image"})
 RED = (200, 30, 30)
-PHOTO = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8))
-
-
-def encoded(picture: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
-    file = io.BytesIO()
-    picture.save(file, kind, **options)
-    return file.getvalue()
-
-
-def turned() -> Image.Exif:
-    exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was held on its side
-    return exif
-
-
-ODD = {
-    "grey": encoded(PHOTO.convert("L")),
-    "16 bits": encoded(Image.fromarray(np.asarray(PHOTO.convert("L")).astype(np.uint16) * 257)),
-    "palette": encoded(PHOTO.convert("P"), transparency=3),
-    "transparent": encoded(PHOTO.convert("RGBA")),
-    "CMYK": encoded(PHOTO.convert("CMYK"), "JPEG"),
-    "on its side": encoded(PHOTO, "JPEG", exif=turned()),
-    "one pixel": encoded(Image.new("1", (1, 1))),
-    "a thin line": encoded(Image.new("RGB", (2_000, 1))),
-    "WebP": encoded(PHOTO, "WEBP"),
-    "TIFF": encoded(PHOTO, "TIFF"),
-}
 
 
 def header_only(width: int, height: int) -> bytes:

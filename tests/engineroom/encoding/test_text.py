@@ -9,23 +9,11 @@ import pytest
 from engineroom.encoding.text import LIMIT, TextEncoder, describe, normalise, parse, script, words
 from engineroom.encoding.tokens import TokenEncoder, TokenParams
 from engineroom.encoding.words import WordEncoder, WordParams
+from odd_texts import ODD
 
 from .made import contract_of
 
 CONTRACT = contract_of(subject={"type": "text"}, message={"type": "text"})
-ODD = [
-    "Счёт за июнь неверный, проверьте!",
-    "請求書が間違っています。至急お願いします！",
-    "فاتورة خاطئة",
-    "ใบแจ้งหนี้ไม่ถูกต้อง",
-    "👨‍👩‍👧 😡😡 👎🏽 ☎️",
-    "Ａ½ﬁ İstanbul STRASSE straße",
-    "x" * 50_000,
-    "слово " * 10_000,
-    "# _ [PAD] <unk> \x00\x1f \u202e",
-    ".",
-    None,
-]
 
 
 @pytest.fixture(scope="module", params=["words", "tokens"])
