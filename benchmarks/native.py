@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 from bench.native import fit
 
-from customer_model.artifacts import TRAINING, read_json
 from customer_model.engineroom import contract as contracts
+from customer_model.engineroom.artifacts.paths import TRAINING, read_json
 from customer_model.pipeline.train import prepare
 
 

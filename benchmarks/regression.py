@@ -26,9 +26,9 @@ FOLDER = ROOT / ".benchmarks/regression"
 RESAMPLES = 2_000
 SCORE = """
 import numpy as np
-from customer_model.artifacts import CANDIDATE
-from customer_model.bundle import Bundle
-from customer_model.pipeline.table import columns_of, read_part
+from customer_model.engineroom.artifacts.paths import CANDIDATE
+from customer_model.engineroom.bundle.bundle import Bundle
+from customer_model.engineroom.reading.tables import columns_of, read_part
 np.save("predicted.npy", Bundle.load(CANDIDATE).scores(columns_of(read_part("test")))[:, 0])
 """
 

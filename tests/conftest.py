@@ -127,7 +127,7 @@ def render(template: Path, shared: Path) -> Render:
 
 @pytest.fixture(scope="session")
 def code(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Module:
-    """`code("pipeline.split")` gives that module of a rendered project, whose package has a name of its own here."""
+    """`code("project")` gives that module of a rendered project, whose package has a name of its own here."""
     return _modules(render(), MADE, tmp_path_factory.mktemp("made"))
 
 

@@ -15,9 +15,10 @@ from typing import Any
 
 from mlflow import MlflowClient
 
-from customer_model import delivery, registry
-from customer_model.bundle import Bundle, BundleError
+from customer_model.engineroom.bundle.bundle import Bundle, BundleError
 from customer_model.engineroom.contract import UserError
+from customer_model.engineroom.registry import delivery
+from customer_model.engineroom.registry import promotion as registry
 
 EVENTS = ("os.remove", "os.rename", "shutil.rmtree")
 CALLS = ("set_registered_model_alias", "delete_registered_model_alias", "create_model_version")

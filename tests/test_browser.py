@@ -99,8 +99,8 @@ from pathlib import Path
 from types import SimpleNamespace
 import pyarrow as pa, pyarrow.parquet as pq
 from customer_model.engineroom.contract import parse
-from customer_model.monitoring.drift import compare
-from customer_model.settings import DriftParams
+from customer_model.engineroom.monitoring.drifting import compare
+from customer_model.engineroom.settings import DriftParams
 
 hostile, names, folder = HOSTILE, HOSTILE[:8], Path(sys.argv[1])
 levels = [*hostile, *(text.translate(str.maketrans("<>", "＜＞")) for text in hostile)]
@@ -184,7 +184,7 @@ def test_no_script_of_the_data_runs_in_the_report(trained_copy: Render, watched:
 SAVE = """
 import json, sys
 from pathlib import Path
-from customer_model import bundle
+from customer_model.engineroom import bundle
 from customer_model.engineroom import contract
 from customer_model.engineroom.encoding import load_encoder
 

@@ -9,23 +9,28 @@ from conftest import UNTOUCHED, Render, run
 from test_render import COMBINATIONS
 
 CHECK = ("python", "-m", "customer_model", "dependencies")
+RECORDS = "engineroom/reading/records.py"
 PLANTED = {  # a file that a user adds, what else is edited for it, and a stage that then reads or runs the file
-    "src/customer_model/relative.py": ("records.py", "from .relative import VALUE", "ingest"),
-    "src/customer_model/absolute.py": ("records.py", "import customer_model.absolute as own", "split"),
+    "src/customer_model/relative.py": (RECORDS, "from ...relative import VALUE", "ingest"),
+    "src/customer_model/absolute.py": (
+        RECORDS,
+        "import customer_model.absolute as own",
+        "split",
+    ),
     "src/customer_model/inside.py": ("pipeline/gate.py", "def late():\n    from .. import inside", "gate"),
-    "src/customer_model/dynamic.py": ("pipeline/leakage.py", "x = import_module('..dynamic', __package__)", "validate"),
+    "src/customer_model/dynamic.py": ("pipeline/split.py", "x = import_module('..dynamic', __package__)", "split"),
     "src/customer_model/extras/__init__.py": ("relative.py", "from .extras.deep import VALUE", "tune"),
     "src/customer_model/extras/deep.py": ("relative.py", "", "tune"),
-    "outside.py": ("bundle.py", "from outside import VALUE", "report"),
+    "outside.py": ("engineroom/bundle/bundle.py", "from outside import VALUE", "report"),
     "src/customer_model/words.txt": ("relative.py", "Path(__file__).parent / 'words.txt'", "tune"),
     "src/customer_model/lists/stop.txt": ("relative.py", "(files(__package__) / 'lists/stop.txt')", "tune"),
     "lookup/regions.csv": ("pipeline/evaluate.py", "LOOKUP = Path('lookup')\nread(LOOKUP / 'regions.csv')", "evaluate"),
     "prices/2026.csv": ("pipeline/train.py", "[open(f'prices/{year}.csv') for year in years]", "train"),
     "codes/eu.csv": ("pipeline/report.py", "ALL = [read('codes/' + name) for name in names]", "report"),
-    "apart/first.py": ("records.py", "import apart.first", "tune"),
+    "apart/first.py": (RECORDS, "import apart.first", "tune"),
     "apart/near.py": ("../../apart/first.py", "from . import near", "tune"),
     "scripts/extra.py": ("../../scripts/extra.py", "import beside", "extra"),
-    "scripts/beside.py": ("../../scripts/beside.py", "from customer_model import records", "extra"),
+    "scripts/beside.py": ("../../scripts/beside.py", "from customer_model import project", "extra"),
     "data/levels.csv": ("pipeline/split.py", "LEVELS = 'data/levels.csv'", "split"),
 }
 

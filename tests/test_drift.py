@@ -8,7 +8,7 @@ SAMPLE = """
 import resource
 from pathlib import Path
 from customer_model.engineroom import contract
-from customer_model.monitoring.window import file_columns
+from customer_model.engineroom.monitoring.window import file_columns
 known = contract.load()
 for rows in (60_000, 240_000):
     with Path({file!r}).open("w") as file:
@@ -24,7 +24,7 @@ assert drawn == file_columns(Path({file!r}), known, 5_000), "the same draw each 
 """
 CHANCE = """
 import numpy, pandas
-from customer_model.monitoring.drift import gaps_moved
+from customer_model.engineroom.monitoring.drifting import gaps_moved
 generator = numpy.random.default_rng(0)
 def part(rows, share): return pandas.Series(numpy.where(generator.random(rows) < share, numpy.nan, 1.0))
 def moved(rows, before, now): return gaps_moved(part(5_000, before), part(rows, now))

@@ -6,9 +6,9 @@ from conftest import UNTOUCHED, Render, run
 EXPLAINED = """
 import pathlib
 import numpy as np
-from customer_model.bundle import Bundle
-from customer_model.pipeline.table import read_part, record_of
-from customer_model.serving.explanations import explanation_of
+from customer_model.engineroom.bundle.bundle import Bundle
+from customer_model.engineroom.reading.tables import read_part, record_of
+from customer_model.engineroom.serving.routes.explanations import explanation_of
 
 bundle, test = Bundle.load(pathlib.Path("artifacts/bundle")), read_part("test")
 records = [record_of(test, row, bundle.contract) for row in range(100)]

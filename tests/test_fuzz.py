@@ -461,7 +461,8 @@ def test_no_bytes_break_the_service(served: Served) -> None:
 
 LONG_VALUES = """
 import sys, time
-from customer_model import profile, records, source
+from customer_model.engineroom.drafting import profile
+from customer_model.engineroom.reading import records, source
 
 USES = {
     "an address or a phone number": profile.EMAIL_OR_PHONE.fullmatch,

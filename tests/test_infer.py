@@ -34,16 +34,16 @@ class Package:
     def __init__(self, name: str, root: Path) -> None:
         self.name, self.root = name, root
 
-    def __getattr__(self, module: str) -> ModuleType:
-        return importlib.import_module(f"{self.name}.{module}")
+    def __getattr__(self, room: str) -> ModuleType:
+        return importlib.import_module(f"{self.name}.engineroom.{room}")
 
     def infer(self, data: object, target: str, *more: str) -> int:
         """The exit status of `make contract`."""
-        return self._status(lambda: self.infer_module.infer_contract(str(data), target, *more))
+        return self._status(lambda: self.drafting.infer_contract(str(data), target, *more))
 
     def fetch(self) -> int:
         """The exit status of a fresh snapshot."""
-        return self._status(self.source.fetch)
+        return self._status(self.reading.fetch)
 
     def _status(self, verb: Callable[[], None]) -> int:
         try:
@@ -53,22 +53,10 @@ class Package:
             return 1
         return 0
 
-    @property
-    def contract(self) -> ModuleType:
-        return importlib.import_module(f"{self.name}.engineroom.contract")
-
-    @property
-    def judging(self) -> ModuleType:
-        return importlib.import_module(f"{self.name}.engineroom.judging")
-
-    @property
-    def infer_module(self) -> ModuleType:
-        return importlib.import_module(f"{self.name}.infer")
-
 
 def _package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package]:
     name = "customer_model"
-    for part in (TEMPLATE, *(TEMPLATE / f"{{{{ if_{axis} }}}}" for axis in ("tabular", "cpu"))):
+    for part in (TEMPLATE, TEMPLATE / "{{ if_tabular }}"):
         shutil.copytree(part / PACKAGE, folder / "src" / name, dirs_exist_ok=True)
     monkeypatch.syspath_prepend(folder / "src")
     importlib.invalidate_caches()
@@ -123,10 +111,10 @@ def column(package: Package, name: str) -> Any:
 def assert_sound(package: Package) -> Any:
     """The contract loads, and each of its columns reads every value of its own source."""
     contract = package.contract.load()
-    for chunk in package.source.read_chunks(contract.source):
+    for chunk in package.reading.read_chunks(contract.source):
         assert list(chunk.columns) == list(contract.columns)
         for name, found in contract.columns.items():
-            parse = package.records.parser(found, contract.source.decimal)
+            parse = package.reading.parser(found, contract.source.decimal)
             values = [parse(raw) for raw in chunk[name].tolist()]
             assert found.nullable or found.type == "ignored" or None not in values, name
     return contract
@@ -276,7 +264,7 @@ def test_observed_ranges_and_levels_are_not_enforced(classification_package: Pac
     put("data.csv", as_text(table(colour=lambda i: ["red", "blue"][i % 2])))
     classification_package.infer("data.csv", "y")
     contract = classification_package.contract.load()
-    record, findings = classification_package.reader.Reader(contract).one({"size": 10**6, "colour": "green"})
+    record, findings = classification_package.reading.Reader(contract).one({"size": 10**6, "colour": "green"})
     assert record == {"size": 10**6, "colour": "green"}
     assert not [finding for finding in findings if finding.refused]
 
@@ -391,7 +379,7 @@ def test_a_target_of_classes_is_recognised(
     assert classification_package.infer("data.csv", "outcome") == 0
     contract = assert_sound(classification_package)
     assert (contract.target.kind, contract.target.positive) == (kind, positive)
-    parse = classification_package.records.parser(contract.columns["outcome"])
+    parse = classification_package.reading.parser(contract.columns["outcome"])
     labels = {value for i in range(ROWS) if (value := parse(str(make(i)))) is not None}
     assert set(contract.columns["outcome"].allowed) == labels
     assert classification_package.judging.new_decision(sorted(labels), contract).classes
@@ -499,14 +487,19 @@ def test_a_wrong_encoding_in_the_contract_is_refused_by_name(
     source = classification_package.contract.Source(
         path=put("a.csv", "a,y\nKöln,1\n".encode("cp1252")), encoding=encoding
     )
-    with pytest.raises(classification_package.source.SourceError, match=f"a.csv: .*{said}.* cp1252"):
-        list(classification_package.source.read_chunks(source))
+    with pytest.raises(classification_package.reading.SourceError, match=f"a.csv: .*{said}.* cp1252"):
+        list(classification_package.reading.read_chunks(source))
 
 
 def test_memory_holds_a_chunk_not_the_file(classification_package: Package) -> None:
     put("a.csv", as_text(table(rows=1000)))
     source = classification_package.contract.Source(path="a.csv")
-    assert [len(chunk) for chunk in classification_package.source.read_chunks(source, rows=300)] == [300, 300, 300, 100]
+    assert [len(chunk) for chunk in classification_package.reading.read_chunks(source, rows=300)] == [
+        300,
+        300,
+        300,
+        100,
+    ]
 
 
 def test_repeated_records_are_counted_and_do_not_hide_an_id(
@@ -553,7 +546,7 @@ def test_an_only_feature_with_gaps_is_asked_for_where_few_lack_it(
 
 
 def test_a_decimal_comma_is_blamed_for_a_point_in_a_number_only(classification_package: Package) -> None:
-    parse = classification_package.records.parser(classification_package.contract.Column(type="number"), ",")
+    parse = classification_package.reading.parser(classification_package.contract.Column(type="number"), ",")
     for text in ("1.5", "1,234.50", "-2.5e3"):
         with pytest.raises(ValueError, match="is not a number: the decimal sign is a comma here"):
             parse(text)
@@ -640,7 +633,7 @@ def database(columns: dict[str, list[Any]]) -> str:
 def test_a_database_is_read_through_a_snapshot(
     classification_package: Package, monkeypatch: pytest.MonkeyPatch, query: str
 ) -> None:
-    monkeypatch.setattr(classification_package.source, "CHUNK_ROWS", 50)
+    monkeypatch.setattr(classification_package.__getattr__("reading.source"), "CHUNK_ROWS", 50)
     late = {"late": lambda i: None if i < 60 else "late", "grows": lambda i: i % 40 if i < 60 else i / 2}
     url = database(
         table(**(late if query == "all orders" else {"late": lambda i: "x" * (i % 3)}), mixed=lambda i: [i, "a"][i % 2])
@@ -676,9 +669,9 @@ def test_a_fresh_snapshot_replaces_the_old_one(
     with sqlite3.connect("shop.db") as connection:
         connection.execute('DELETE FROM "all orders" WHERE size > 25')
     connection.close()
-    before = sum(map(len, classification_package.source.read_chunks(classification_package.contract.load().source)))
+    before = sum(map(len, classification_package.reading.read_chunks(classification_package.contract.load().source)))
     assert classification_package.fetch() == 0
-    after = sum(map(len, classification_package.source.read_chunks(classification_package.contract.load().source)))
+    after = sum(map(len, classification_package.reading.read_chunks(classification_package.contract.load().source)))
     assert before == ROWS and after < ROWS
 
 
@@ -764,7 +757,7 @@ def test_checks_of_the_data_grow_with_rows_columns_and_levels(
     request: pytest.FixtureRequest, task: str, target: str, size: dict[str, int]
 ) -> None:
     package = request.getfixturevalue(f"{task}_package")
-    validate, leakage = (importlib.import_module(f"{package.name}.pipeline.{name}") for name in ("validate", "leakage"))
+    judging = package.judging
     section = {"name": target, "kind": "multiclass" if target == "class" else "continuous"}
     taken, [(grows, start)] = [], size.items()
     for times in (0.1, 1, 2, 4):  # the first for what is loaded or kept once
@@ -779,9 +772,9 @@ def test_checks_of_the_data_grow_with_rows_columns_and_levels(
         def checks(frame: pd.DataFrame = frame, content: dict[str, Any] = content) -> None:
             contract = package.contract.parse(content, "made")
             empty = frame.reindex(range(4 * len(frame)))
-            assert len(validate.nearly_empty(empty, contract)) == len(contract.features)
-            assert not validate.outside_values(frame, contract)[0]
-            assert not leakage.near_copies(frame, contract, package.settings.LeakageParams(), seed=0)
+            assert len(judging.nearly_empty(empty, contract)) == len(contract.features)
+            assert not judging.outside_values(frame, contract)[0]
+            assert not judging.near_copies(frame, contract, package.settings.LeakageParams(), seed=0)
 
         taken.append(effort(checks))
     assert_in_proportion(taken[1:])

@@ -28,9 +28,7 @@ import json, sys
 from pathlib import Path
 from itertools import islice
 from {package}.engineroom import contract as contracts
-from {package}.reader import Reader, refused
-from {package}.records import to_raw
-from {package}.source import read_chunks, sniff_for
+from {package}.engineroom.reading import Reader, read_chunks, refused, sniff_for, to_raw
 contract = contracts.load()
 reader = Reader(contract)
 chunk = next(read_chunks(sniff_for(Path(sys.argv[1]), contract), {rows}))

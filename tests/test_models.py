@@ -7,7 +7,7 @@ PARITY = """
 import pathlib, sys
 import numpy as np, onnxruntime
 from types import SimpleNamespace
-from customer_model.learning.watch import Watch
+from customer_model.engineroom.learning.watch import Watch
 from customer_model.project import learner
 generator = np.random.default_rng(0)
 features = generator.normal(size=(400, 6)).astype(np.float32)
@@ -47,7 +47,7 @@ import pathlib, sys
 import numpy as np
 from sklearn.pipeline import make_pipeline
 from sklearn.semi_supervised import LabelSpreading
-from customer_model.learning.estimators import model
+from customer_model.engineroom.learning.estimators import model
 features = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
 fitted = make_pipeline(LabelSpreading()).fit(features, features[:, 0] > 0)
 try:
@@ -64,8 +64,8 @@ from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_
 from skl2onnx.operator_converters.linear_classifier import convert_sklearn_linear_classifier
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.linear_model import LogisticRegression
-from customer_model.learning.estimators import model
-from customer_model.learning.estimators.conversion import exported_by
+from customer_model.engineroom.learning.estimators import model
+from customer_model.engineroom.learning.estimators.conversion import exported_by
 class Mine(LogisticRegression):
     pass
 def mine(seed, class_weight, wrapped):
@@ -118,8 +118,9 @@ def test_a_candidate_brings_a_converter_for_its_estimator(render: Render, tmp_pa
 WEIGHTS = """
 import sys
 from customer_model.engineroom import contract
-from customer_model.pipeline.metric import check_class_weight
-from customer_model.settings import Params, ParamsError
+from customer_model.engineroom.judging.judge import check_class_weight
+from customer_model.engineroom.contract import ParamsError
+from customer_model.engineroom.settings import Params
 params = Params(model={"class_weight": sys.argv[1], "candidates": {}})
 try:
     print(check_class_weight(contract.load(), params), params.model)

@@ -151,7 +151,7 @@ def test_scoring_takes_constant_memory(trained: Render, tmp_path: Path) -> None:
     for times in (2, 20):
         (tmp_path / "big.csv").write_text(f"{header}\n{body * times}")
         program = (
-            "import resource, sys; from pathlib import Path; from customer_model.score import score_file;"
+            "import resource, sys; from pathlib import Path; from customer_model.engineroom.scoring import score_file;"
             "score_file(Path(sys.argv[1]), Path(sys.argv[2]));"
             "print('PEAK', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
         )
@@ -314,7 +314,7 @@ def test_the_bundle_is_restored_without_a_stage(trained_copy: Render) -> None:
         assert digests(bundle) == before
     stale = project / "artifacts/gate.json"
     stale.write_text(stale.read_text().replace(result(project, "gate.json")["model_version"], "of another"))
-    done = run(project, "python", "-m", "customer_model.pipeline.accept", ok=False)
+    done = run(project, "python", "-m", "customer_model.engineroom.registry.acceptance", ok=False)
     assert done.returncode == 1 and "is about model of another" in done.stderr
 
 
@@ -325,7 +325,7 @@ def test_an_image_is_of_the_champion_and_of_nothing_that_failed(trained_copy: Re
     builder.write_text("#!/bin/sh\n")
     builder.chmod(0o755)
     path = f"{builder.parent}:{environment(project)['PATH']}"
-    chosen = ("python", "-m", "customer_model.verdict", str(tmp_path / "shipped"))
+    chosen = ("python", "-m", "customer_model.engineroom.bundle.verdict", str(tmp_path / "shipped"))
     artifacts = project / "artifacts"
 
     def shipped() -> dict[str, str]:

@@ -59,13 +59,13 @@ def made(code: Module, columns: dict[str, Any], data: dict[str, list[Any]], **mo
         "columns": columns,
         **more,
     }
-    contract, table = code("engineroom.contract").parse(content, "made"), code("pipeline.table")
+    contract, table = code("engineroom.contract").parse(content, "made"), code("engineroom.reading.tables")
     types = {name: table.arrow_type(contract.columns[name]) for name in columns}
     return contract, pa.table({name: pa.array(data[name], types[name]) for name in columns})
 
 
 def drawn(code: Module, contract: Any, table: pa.Table, count: int = SHOWN) -> list[dict[str, Any]]:
-    draw = code("pipeline.synthetic").draw
+    draw = code("engineroom.learning.synthetic").draw
     return draw(contract, list(contract.features), table, np.random.default_rng(1), count)
 
 
@@ -81,7 +81,7 @@ def test_what_one_record_alone_has_is_not_drawn(code: Module) -> None:
     assert set(records["children"]) <= {0, 1, 2, 3, 4} and records["children"].nunique() > 2
     assert records["empty"].isna().all() and set(records["member"]) == {True, False}
     assert drawn(code, contract, table) == drawn(code, contract, table)
-    reader, to_raw = code("reader").Reader(contract), code("records").to_raw
+    reader, to_raw = code("engineroom.reading.reader").Reader(contract), code("engineroom.reading.records").to_raw
     assert not [
         finding
         for record in records.to_dict("records")
@@ -93,13 +93,13 @@ def test_the_order_of_the_data_tells_nothing(code: Module) -> None:
     """Who knows the seed learns no more than counts and quantiles."""
     contract, table = made(code, COLUMNS, people())
     turned = table.take(np.arange(PEOPLE)[::-1])
-    unlink = code("pipeline.synthetic").unlink
+    unlink = code("engineroom.learning.synthetic").unlink
     columns = [{name: one.column(name).to_pylist() for name in contract.features} for one in (table, turned)]
     assert unlink(columns[0], range(PEOPLE), 42) == unlink(columns[1], range(PEOPLE), 42)
 
 
 def test_levels_that_few_have_are_one_in_the_reference(code: Module) -> None:
-    synthetic, rare = code("pipeline.synthetic"), code("engineroom.showing").RARE
+    synthetic, rare = code("engineroom.learning.synthetic"), code("engineroom.showing").RARE
     contract, table = made(code, COLUMNS, data := people())
     columns = {name: data[name] for name in ("name", "town", "salary", "born", "empty")}
     owners = synthetic.owners_of(table, contract)
@@ -118,13 +118,13 @@ def test_in_a_narrow_table_what_several_have_is_shown(code: Module) -> None:
     kinds = {"a": column("boolean"), "b": column("boolean"), "y": COLUMNS["y"]}
     contract, table = made(code, kinds, flags)
     records = drawn(code, contract, table)
-    free = code("pipeline.synthetic").of_nobody(records, [table])
+    free = code("engineroom.learning.synthetic").of_nobody(records, [table])
     assert {(one["a"], one["b"]) for one, is_free in zip(records, free, strict=True) if not is_free} == {(False, True)}
 
 
 def test_a_text_of_somebody_is_not_shown_beside_another_date(code: Module) -> None:
     """Short texts are soon made up again."""
-    synthetic, day = code("pipeline.synthetic"), datetime(2026, 1, 1)
+    synthetic, day = code("engineroom.learning.synthetic"), datetime(2026, 1, 1)
     when = pa.array([day + timedelta(days=row) for row in range(6)], pa.timestamp("us"))
     table = pa.table({"text": pa.array(["help"] * 5 + ["my bill"], pa.large_string()), "when": when})
     records = [{"text": text, "when": day - timedelta(days=9)} for text in ("help", "my bill", "bill my")]
@@ -176,7 +176,7 @@ def test_the_contract_takes_what_is_drawn(
     code: Module, columns: dict[str, Any], data: dict[str, list[Any]], more: dict[str, Any]
 ) -> None:
     contract, table = made(code, columns, data | {"y": ["no", "yes"] * (PEOPLE // 2)}, **more)
-    reader, to_raw = code("reader").Reader(contract), code("records").to_raw
+    reader, to_raw = code("engineroom.reading.reader").Reader(contract), code("engineroom.reading.records").to_raw
     records = drawn(code, contract, table)
     assert not [finding for record in records for finding in reader.one(to_raw(contract, record))[1]]
     assert len({tuple(record.values()) for record in records}) > 1
@@ -187,17 +187,17 @@ def test_the_report_names_no_level_of_a_few(code: Module) -> None:
     kinds = {"town": column("category", role=["feature", "sensitive"], allowed=["north", "south"], outside="accept")}
     data = {"town": town, "y": ["no", "yes"] * (PEOPLE // 2)}
     contract, table = made(code, kinds | {"y": COLUMNS["y"]}, data)
-    _, [notice] = code("pipeline.validate").outside_values(table.to_pandas(), contract)
+    _, [notice] = code("engineroom.judging.quality").outside_values(table.to_pandas(), contract)
     assert "6 value(s)" in notice and "atlantis" in notice and "nowhere" not in notice
     judge = SimpleNamespace(contract=contract, metric="accuracy", measure=lambda y, scores: {"accuracy": 1.0})
-    found = code("pipeline.evaluate").slices(table, np.zeros(PEOPLE), np.zeros((PEOPLE, 2)), judge)
+    found = code("engineroom.judging.evaluation").slices(table, np.zeros(PEOPLE), np.zeros((PEOPLE, 2)), judge)
     assert {slice_["level"]: slice_["rows"] for slice_ in found} == {
         "north": 300, "south": 294, "atlantis": 5, code("engineroom.showing").RARE: 1
     }  # fmt: skip
 
 
 def test_drift_tells_new_levels_from_those_that_the_reference_does_not_name(code: Module) -> None:
-    pool, rare = code("monitoring.drift").pool_rare, code("engineroom.showing").RARE
+    pool, rare = code("engineroom.monitoring.drifting").pool_rare, code("engineroom.showing").RARE
     each = pd.Series([f"town {number % 100}" for number in range(5000)], dtype=object)
     new = pd.Series([f"new {number % 100}" for number in range(1000)], dtype=object)
     assert set(pool(each, new)[1]) == {rare} and rare not in set(pool(each, new)[0]), "all towns are new: that is drift"
@@ -212,11 +212,11 @@ import json, sys
 from pathlib import Path
 import pyarrow as pa
 from fastapi.testclient import TestClient
-from customer_model.bundle import Bundle
-from customer_model.pipeline.table import columns_of, read_part, read
-from customer_model.reader import Reader
+from customer_model.engineroom.bundle.bundle import Bundle
+from customer_model.engineroom.reading.tables import columns_of, read_part, read_table
+from customer_model.engineroom.reading.reader import Reader
 from customer_model.app import application
-from customer_model.settings import Environment
+from customer_model.engineroom.settings import Environment
 
 bundle = Bundle.load(Path("artifacts/candidate"))
 parts = [read_part(name) for name in ("train", "validation", "test")]
@@ -232,7 +232,7 @@ scores = {tuple(round(score, 3) for score in one.scores) for one in golden}
 assert len(golden) == 5 and len(scores) > 2, scores
 
 looked_at = bundle.describe(columns_of(pa.concat_tables(parts[:2])))
-reference = read(bundle.path / "reference.parquet").to_pydict()
+reference = read_table(bundle.path / "reference.parquet").to_pydict()
 assert sorted(reference) == sorted(looked_at)
 rows = [set(zip(*(map(str, columns[name]) for name in looked_at))) for columns in (reference, looked_at)]
 assert not rows[0] & rows[1]

@@ -118,7 +118,7 @@ def test_the_package_name_follows_from_the_project_name(template: Path, tmp_path
         ]
     ):
         copy_template(template, tmp_path / str(number), project_name=name)
-        assert (tmp_path / str(number) / "src" / package / "bundle.py").exists()
+        assert (tmp_path / str(number) / "src" / package / "app.py").exists()
 
 
 def test_defaults_need_no_trust(template: Path) -> None:
@@ -176,7 +176,7 @@ def test_no_path_is_in_two_overlays_that_meet(template: Path) -> None:
                 assert not files & others, (name, other)
     everything = {variant_name(variant): _paths(overlays, variant) for variant in VARIANTS}
     for paths in everything.values():
-        assert paths >= {f"src/{{{{ package_name }}}}/{name}.py" for name in ("candidates", "runtime")}
+        assert paths >= {f"src/{{{{ package_name }}}}/{name}.py" for name in ("candidates",)}
     for task in TASKS:  # an answer that changes the task leaves no file without a successor
         for name, paths in everything.items():
             assert paths == everything[name.replace(TASKS[0], task).replace(TASKS[1], task)], name

@@ -22,7 +22,7 @@ KILLED = Path(__file__).with_name("killed.py")
 FAILURES = {"401": 401, "403": 403, "404": 404, "429": 429, "500": 500, "503": 503, "not-mlflow": 200}
 ATTEMPTS = """
 import os, sys
-from customer_model.tracking import TrackingError, connect
+from customer_model.engineroom.registry.tracking import TrackingError, connect
 for uri in sys.argv[1:]:
     os.environ["MLFLOW_TRACKING_URI"] = uri
     try:
@@ -93,7 +93,7 @@ def test_promotion_and_rollback_survive_a_kill_at_every_step(trained_copy: Rende
     # The image follows; and all of it goes on working under another path.
     elsewhere = project.rename(tmp_path / "another place")
     make(elsewhere, "rollback")
-    run(elsewhere, "python", "-m", "customer_model.verdict", str(tmp_path / "shipped"))
+    run(elsewhere, "python", "-m", "customer_model.engineroom.bundle.verdict", str(tmp_path / "shipped"))
     assert version_in(tmp_path / "shipped") == first != version_in(elsewhere / "artifacts/bundle")
 
 

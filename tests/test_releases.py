@@ -101,7 +101,7 @@ def test_no_edit_is_lost(
 ) -> None:
     """Kept where it was or where the file is now, or in a conflict that shows, or set aside and named."""
     project = started(history, tmp_path / "project", version, variant)
-    deleted = "src/customer_model/score.py"
+    deleted = "src/customer_model/pipeline/gate.py"
     (project / deleted).unlink()
     words = planted(project)
     own = {name: f"of our own: {name}\n" for name in ("src/customer_model/extra.py", "uv.lock", "notes/plan.md")}

@@ -17,8 +17,8 @@ TARGETS = {"classification": "churned", "regression": "lifetime_value"}
 CHECK = """
 import csv, sys
 from pathlib import Path
-from {package} import records
 from {package}.engineroom import contract
+from {package}.engineroom.reading import records
 
 found = contract.load()
 parsers = {{name: records.parser(column) for name, column in found.columns.items()}}
@@ -34,7 +34,7 @@ REQUEST = """
 import csv
 from pathlib import Path
 from {package}.engineroom import contract
-from {package}.reader import Reader
+from {package}.engineroom.reading import Reader
 
 found = contract.load()
 reader = Reader(found)
@@ -45,7 +45,7 @@ with Path("data/raw/customers.csv").open(encoding="utf-8", newline="") as file:
         assert all(finding.kind == "out_of_scope" or not finding.refused for finding in findings), (row, findings)
 """
 
-PARAMS = "from customer_model.settings import load_params; load_params()"
+PARAMS = "from customer_model.engineroom.settings import load_params; load_params()"
 
 
 class Project:

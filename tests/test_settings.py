@@ -11,7 +11,13 @@ from service import Service
 
 STRANGE = {"HOST": "myhost.example", "DOCS": "/usr/share/doc", "PORT": "tcp://10.0.0.1:80", "BUNDLE": "/usr/lib"}
 ACCEPTED: dict[str, Any] = {"str": "127.0.0.9", "int": "2000", "float": "0.5", "Path": "here", "bool": "1"}
-LITERALS = {"docs": "off", "authentication": "off", "access_log": "none", "prediction_log_policy": "block"}
+LITERALS = {
+    "docs": "off",
+    "authentication": "off",
+    "access_log": "none",
+    "device": "gpu",
+    "prediction_log_policy": "block",
+}
 OLD_AUTHENTICATION = "settings: AUTHENTICATION in .env is an old name, which 1.0 will not read: rename it to SERVICE_"
 
 Warned = Callable[[], list[str]]
@@ -20,7 +26,7 @@ Warned = Callable[[], list[str]]
 @pytest.fixture
 def settings(code: Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The module, in an empty folder and an environment that sets nothing."""
-    module = code("settings")
+    module = code("engineroom.settings.environment")
     monkeypatch.chdir(tmp_path)
     for field in module.Environment.model_fields:
         for name in (field.upper(), f"SERVICE_{field.upper()}"):
@@ -116,9 +122,9 @@ def test_a_setting_that_does_not_exist_is_named_where_it_is_surely_meant(
 
 
 def test_an_old_name_is_no_way_to_a_new_setting(settings: Any) -> None:
-    """A setting that is added never had one: it belongs to the two here."""
+    """A setting that is added never had one: it belongs to the three here."""
     fields = {field.upper() for field in settings.Environment.model_fields}
-    assert fields - set(settings.OLD.split()) == {"ALLOW_FAILED_GATE", "MLFLOW_TRACKING_URI"}
+    assert fields - set(settings.OLD.split()) == {"ALLOW_FAILED_GATE", "DEVICE", "MLFLOW_TRACKING_URI"}
     assert set(settings.OLD.split()) <= fields
 
 

@@ -98,7 +98,7 @@ def test_two_processes_follow_the_loss_curve_of_one(trained_network: Path) -> No
     alone = losses(project, "baseline")
     shutil.rmtree(project / "artifacts/checkpoints")
     distributed = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    module, stage = "customer_model.learning.networks.distributed", "customer_model.pipeline.train"
+    module, stage = "customer_model.engineroom.learning.networks.distributed", "customer_model.pipeline.train"
     done = run(project, "python", *distributed, "-m", module, stage)
     assert "trained by 2 processes" in done.stdout
     together = losses(project, "baseline")

@@ -98,7 +98,7 @@ def test_a_project_has_the_machinery_byte_for_byte(render: Render, answers: dict
 def test_a_project_neither_formats_nor_checks_the_machinery_but_knows_its_types(project: Render) -> None:
     folder = project()
     package = folder / "src/customer_model"
-    edited, own = package / "engineroom/showing/wording.py", package / "artifacts.py"
+    edited, own = package / "engineroom/showing/wording.py", package / "project.py"
     edited.write_text(f"{edited.read_text()}\nimport os\nx : int='a'\n")
     run(folder, sys.executable, "-m", "ruff", "format", ".")
     run(folder, sys.executable, "-m", "ruff", "check", ".")

@@ -16,7 +16,7 @@ def history(tmp_path: Path) -> Path:
     """The template with two releases: the last commit's, and the work tree with an improvement in a shared file."""
     clone = tmp_path / "template"
     clone_work_tree(clone, "v9998.0.0")
-    source = clone / "template/src/{{ package_name }}/artifacts.py"
+    source = clone / "template/src/{{ package_name }}/engineroom/artifacts/paths.py"
     source.write_text(source.read_text() + "\n\nIMPROVEMENT = True\n")
     commit(clone, "after", "v9999.0.0")
     return clone
@@ -51,8 +51,8 @@ def test_edits_survive_an_update(history: Path, tmp_path: Path) -> None:
         .replace("PARITY_LIMIT = 1e-5", "PARITY_LIMIT = 1e-6  # stricter here")
     )
     (package / "pipeline/gate.py").write_text(gate)
-    (package / "artifacts.py").write_text(
-        (package / "artifacts.py").read_text().replace('"""Where', '"""Our files. Where', 1)
+    (package / "engineroom/artifacts/paths.py").write_text(
+        (package / "engineroom/artifacts/paths.py").read_text().replace('"""Where', '"""Our files. Where', 1)
     )
     commit(project, "Edit", "edited")
     copier.run_update(project, defaults=True, overwrite=True, quiet=True)
@@ -61,7 +61,7 @@ def test_edits_survive_an_update(history: Path, tmp_path: Path) -> None:
     for path, text in mine.items():
         assert path.read_text() == text
     assert "stricter here" in (package / "pipeline/gate.py").read_text()
-    updated = (package / "artifacts.py").read_text()
+    updated = (package / "engineroom/artifacts/paths.py").read_text()
     assert "IMPROVEMENT = True" in updated and "Our files." in updated
     assert "<<<<<<<" not in updated
 
@@ -85,14 +85,14 @@ def test_an_update_to_the_work_tree_from_the_last_release(tmp_path: Path) -> Non
 
 def test_an_edit_where_the_template_changed_conflicts_visibly(history: Path, tmp_path: Path) -> None:
     project = start(history, tmp_path / "project", "v9998.0.0")
-    file = project / "src/customer_model/artifacts.py"
+    file = project / "src/customer_model/engineroom/artifacts/paths.py"
     file.write_text(file.read_text() + "\n\nIMPROVEMENT = 'ours'\n")
     commit(project, "Edit", "edited")
     copier.run_update(project, defaults=True, overwrite=True, quiet=True, conflict="inline")
     text = file.read_text()
     assert "<<<<<<<" in text and "IMPROVEMENT = 'ours'" in text and "IMPROVEMENT = True" in text
     listed = run(project, "git", "diff", "--check", ok=False).stdout
-    assert "src/customer_model/artifacts.py" in listed and "leftover conflict marker" in listed
+    assert "src/customer_model/engineroom/artifacts/paths.py" in listed and "leftover conflict marker" in listed
 
 
 def test_an_interrupted_update_is_undone_and_made_again(history: Path, tmp_path: Path) -> None:
@@ -115,4 +115,4 @@ def test_an_interrupted_update_is_undone_and_made_again(history: Path, tmp_path:
     assert not git(project, "status", "--porcelain")
     copier.run_update(project, defaults=True, overwrite=True, quiet=True)
     assert "A note of our own." in readme.read_text()
-    assert "IMPROVEMENT = True" in (project / "src/customer_model/artifacts.py").read_text()
+    assert "IMPROVEMENT = True" in (project / "src/customer_model/engineroom/artifacts/paths.py").read_text()

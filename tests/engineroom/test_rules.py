@@ -16,7 +16,7 @@ from release import ENGINEROOM, RELEASE, contents, files
 
 FACES = [path for path in ENGINEROOM.rglob("*/__init__.py") if "__all__" in path.read_text(encoding="utf-8")]
 ROOMS = sorted(".".join(path.relative_to(ENGINEROOM).parent.parts) for path in FACES)
-TEMPLATING = re.compile(r"\{\{|\{%|\{#")
+TEMPLATING = re.compile(r"\{\{-? *[a-z_]+ *[|}.(]|\{%|\{#")
 
 
 def imports_astray(folder: Path) -> Iterator[str]:

@@ -17,14 +17,15 @@ from fastapi.testclient import TestClient
 from random_records import random_table
 
 from customer_model.app import application
-from customer_model.artifacts import BUNDLE, CANDIDATE, TRAINING, read_json
-from customer_model.bundle import Bundle
-from customer_model.delivery import deliver
 from customer_model.engineroom import contract as contracts
+from customer_model.engineroom.artifacts.paths import BUNDLE, CANDIDATE, TRAINING, read_json
+from customer_model.engineroom.bundle.bundle import Bundle
 from customer_model.engineroom.contract import Contract
-from customer_model.pipeline import evaluate, gate, ingest, split, table, train, tune, validate
-from customer_model.serving.predictor import Predictor
-from customer_model.settings import Environment
+from customer_model.engineroom.reading import tables as table
+from customer_model.engineroom.registry.delivery import deliver
+from customer_model.engineroom.scoring.predictor import Predictor
+from customer_model.engineroom.settings.environment import Environment
+from customer_model.pipeline import evaluate, gate, ingest, split, train, tune, validate
 
 PROJECT = Path.cwd()
 ROWS = 800

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from customer_model.engineroom.contract import NUMERIC, Column, Contract
-from customer_model.pipeline import table
+from customer_model.engineroom.reading import tables as table
 
 TODAY = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
 EDGE = 16

@@ -14,8 +14,8 @@ import pytest
 from onnx import TensorProto, helper
 from pydantic import TypeAdapter
 
-from customer_model import bundle as bundles
-from customer_model.bundle import (
+from customer_model.engineroom.bundle import bundle as bundles
+from customer_model.engineroom.bundle.bundle import (
     CONTRACT,
     ENCODER,
     FILES,
@@ -29,7 +29,7 @@ from customer_model.bundle import (
     BundleError,
 )
 from customer_model.engineroom.judging import AnyDecision
-from customer_model.serving.predictor import Predictor
+from customer_model.engineroom.scoring.predictor import Predictor
 
 Fault = Callable[[Path], None]
 DEEP = 200_000

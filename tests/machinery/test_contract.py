@@ -7,7 +7,7 @@ import pytest
 
 from customer_model.engineroom.contract import Column, Contract
 from customer_model.engineroom.judging import decision_type
-from customer_model.records import parser, to_raw
+from customer_model.engineroom.reading.records import parser, to_raw
 
 
 def test_every_metric_is_documented(contract: Contract) -> None:

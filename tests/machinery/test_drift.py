@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from customer_model.bundle import Bundle
+from customer_model.engineroom.bundle.bundle import Bundle
 from customer_model.engineroom.contract import NUMERIC, Column, UserError
-from customer_model.monitoring import drift
-from customer_model.settings import load_params
+from customer_model.engineroom.monitoring import drifting as drift
+from customer_model.engineroom.settings.params import load_params
 
 BLACK = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;"  # one pixel
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from customer_model.bundle import Bundle
+from customer_model.engineroom.bundle.bundle import Bundle
 from customer_model.engineroom.contract import Contract
-from customer_model.serving.explanations import explanation_of
-from customer_model.serving.predictor import Predictor
+from customer_model.engineroom.scoring.predictor import Predictor
+from customer_model.engineroom.serving.routes.explanations import explanation_of
 
 MOST_PARTS = 56
 Rows = dict[str, np.ndarray]

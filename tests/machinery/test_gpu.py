@@ -9,11 +9,11 @@ import onnxruntime
 import pytest
 import torch
 
-from customer_model.bundle import MODEL, Bundle
+from customer_model.engineroom.bundle.bundle import MODEL, Bundle
+from customer_model.engineroom.bundle.runtime import CPU, GPU, session
 from customer_model.engineroom.contract import Contract
-from customer_model.learning.networks.training import Training, device_of
-from customer_model.pipeline.gate import PARITY_LIMIT
-from customer_model.runtime import CPU, GPU, session
+from customer_model.engineroom.judging.checks import PARITY_LIMIT
+from customer_model.engineroom.learning.networks.training import Training, device_of
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch sees no CUDA device on this machine")
 
@@ -40,6 +40,6 @@ def test_a_missing_gpu_is_said_aloud(
 ) -> None:
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CPU])
     with caplog.at_level(logging.WARNING):
-        found = session((project / "artifacts/bundle" / MODEL).read_bytes(), threads=1)
+        found = session((project / "artifacts/bundle" / MODEL).read_bytes(), "gpu")
     assert found.get_providers() == [CPU]
     assert "run on the CPU" in caplog.text

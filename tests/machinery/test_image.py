@@ -11,11 +11,11 @@ from fastapi.testclient import TestClient
 from odd_images import ODD, encoded
 from PIL import Image, ImageFile
 
-from customer_model.bundle import Bundle
+from customer_model.engineroom.bundle.bundle import Bundle
 from customer_model.engineroom.contract import Contract, Source
 from customer_model.engineroom.encoding import PARSERS
-from customer_model.serving.service import SMALL
-from customer_model.source import SourceError, read_chunks, sniff_for
+from customer_model.engineroom.reading.source import SourceError, read_chunks, sniff_for
+from customer_model.engineroom.serving.routes.service import SMALL
 
 parse = PARSERS["image"]
 

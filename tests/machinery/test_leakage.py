@@ -7,22 +7,23 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from customer_model.artifacts import CANDIDATE, PARTS, SPLIT, read_json
-from customer_model.bundle import SUMS
 from customer_model.engineroom import contract as contracts
+from customer_model.engineroom.artifacts.paths import CANDIDATE, PARTS, SPLIT, SUMS, read_json
 from customer_model.engineroom.contract import Contract
 from customer_model.engineroom.encoding import encoder_for
-from customer_model.pipeline import PipelineError, split, table, train
-from customer_model.pipeline.leakage import near_copies
+from customer_model.engineroom.judging.leakage import near_copies
+from customer_model.engineroom.reading import tables as table
+from customer_model.engineroom.settings.params import load_params
+from customer_model.engineroom.stages.running import PipelineError
+from customer_model.pipeline import split, train
 from customer_model.project import learner
-from customer_model.settings import load_params
 
 
 def test_other_test_rows_change_nothing_that_is_trained(in_project: Path) -> None:
     before, test = (CANDIDATE / SUMS).read_text(), table.read_part("test")
-    table.write(test.take(np.arange(test.num_rows)[::2]), PARTS / "test.parquet")
+    table.write_table(test.take(np.arange(test.num_rows)[::2]), PARTS / "test.parquet")
     train.train()
-    table.write(test, PARTS / "test.parquet")
+    table.write_table(test, PARTS / "test.parquet")
     assert (CANDIDATE / SUMS).read_text() == before
 
 
@@ -37,7 +38,7 @@ def test_other_training_rows_change_what_is_trained(in_project: Path, contract: 
 
 
 def test_a_copy_of_the_target_is_named(in_project: Path, contract: Contract) -> None:
-    frame = table.read(Path("data/clean.parquet")).to_pandas()
+    frame = table.read_table(Path("data/clean.parquet")).to_pandas()
     name = next(iter(contract.features))
     planted = with_column(contract, name, "number")
     frame[name] = frame[contract.target.name].astype("category").cat.codes.astype(float)
@@ -63,7 +64,7 @@ def test_groups_and_times_keep_to_one_part(in_project: Path, contract: Contract)
     if group := contract.only("group"):
         seen = [set(part.column(group).to_pylist()) for part in parts.values()]
         assert not (seen[0] & seen[1] or seen[0] & seen[2] or seen[1] & seen[2])
-    rows = [part.num_rows for part in (*parts.values(), table.read(Path("data/clean.parquet")))]
+    rows = [part.num_rows for part in (*parts.values(), table.read_table(Path("data/clean.parquet")))]
     assert sum(rows[:3]) + read_json(SPLIT)["left_out"] == rows[3]
 
 

@@ -14,11 +14,11 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
 from customer_model.app import application
-from customer_model.bundle import ENCODER, FILES, MANIFEST, SUMS, Manifest, version_of
+from customer_model.engineroom.bundle.bundle import ENCODER, FILES, MANIFEST, SUMS, Manifest, version_of
+from customer_model.engineroom.bundle.verdict import VERDICT, bind
 from customer_model.engineroom.contract import UserError
-from customer_model.serving.predictor import Predictor
-from customer_model.settings import Environment
-from customer_model.verdict import VERDICT, bind
+from customer_model.engineroom.scoring.predictor import Predictor
+from customer_model.engineroom.settings.environment import Environment
 
 ADMIN = "an administrator's key"
 MANY = 60
@@ -87,7 +87,7 @@ def test_a_shadow_sees_all_and_answers_none(environment: Environment, challenger
 def test_a_shadow_that_is_too_far_behind_skips_requests(
     environment: Environment, challenger: Path, predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("customer_model.serving.service.SHADOW_BYTES", -1)
+    monkeypatch.setattr("customer_model.engineroom.serving.routes.service.SHADOW_BYTES", -1)
     with serving(environment, challenger_bundle=challenger) as client:
         assert client.post("/predict", json=predictor.examples[0]).status_code == 200
         assert "shadow_skipped_total 1.0" in client.get("/metrics").text

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
 
-from customer_model.artifacts import TRAINING, read_json
-from customer_model.bundle import FILES, SUMS, Bundle, BundleError
+from customer_model.engineroom.artifacts.paths import TRAINING, read_json
+from customer_model.engineroom.bundle.bundle import FILES, SUMS, Bundle, BundleError
 from customer_model.engineroom.contract import Contract
-from customer_model.pipeline.gate import PARITY_LIMIT
-from customer_model.records import to_raw
-from customer_model.score import score
-from customer_model.serving.predictor import Predictor
+from customer_model.engineroom.judging import PARITY_LIMIT
+from customer_model.engineroom.reading.records import to_raw
+from customer_model.engineroom.scoring.files import score
+from customer_model.engineroom.scoring.predictor import Predictor
 
 
 def test_the_bundle_scores_like_the_trained_model(in_project: Path) -> None:

@@ -11,11 +11,19 @@ from fastapi.testclient import TestClient
 from pydantic_core import from_json
 
 from customer_model.engineroom.contract import NUMERIC, Contract
-from customer_model.reader import ABSENT, MOST_UNKNOWN, Field, Finding, Reader, record_schema, refused
-from customer_model.records import to_raw
-from customer_model.score import score, without_formulas
-from customer_model.serving.open_inference import NAME
-from customer_model.serving.predictor import Predictor
+from customer_model.engineroom.reading.reader import (
+    ABSENT,
+    MOST_UNKNOWN,
+    Field,
+    Finding,
+    Reader,
+    record_schema,
+    refused,
+)
+from customer_model.engineroom.reading.records import to_raw
+from customer_model.engineroom.scoring.files import score, without_formulas
+from customer_model.engineroom.scoring.predictor import Predictor
+from customer_model.engineroom.serving.routes.open_inference import NAME
 
 NAN, INFINITY = float("nan"), float("inf")
 # fmt: off

@@ -22,14 +22,14 @@ from starlette.middleware.cors import CORSMiddleware
 
 from customer_model.app import application
 from customer_model.engineroom.contract import UserError
-from customer_model.serving import security
-from customer_model.serving.edge import is_open, surround
-from customer_model.serving.lifecycle import Lifecycle
-from customer_model.serving.metrics import Metrics
-from customer_model.serving.predictor import Predictor
-from customer_model.serving.problems import install
-from customer_model.serving.routes import JsonResponse, PlainRoute, add_post
-from customer_model.settings import Environment
+from customer_model.engineroom.scoring.predictor import Predictor
+from customer_model.engineroom.serving.http import security
+from customer_model.engineroom.serving.http.edge import is_open, surround
+from customer_model.engineroom.serving.http.lifecycle import Lifecycle
+from customer_model.engineroom.serving.http.metrics import Metrics
+from customer_model.engineroom.serving.http.problems import install
+from customer_model.engineroom.serving.routes.routes import JsonResponse, PlainRoute, add_post
+from customer_model.engineroom.settings.environment import Environment
 
 OURS, THEIRS, ADMINS = "key-of-ours", "key-of-theirs", "key-of-admins"
 

@@ -19,15 +19,15 @@ import pytest
 from fastapi.testclient import TestClient
 
 from customer_model.app import application
-from customer_model.bundle import Bundle
+from customer_model.engineroom.bundle.bundle import Bundle
 from customer_model.engineroom.contract import Column, Contract
+from customer_model.engineroom.scoring.files import score_chunk
+from customer_model.engineroom.scoring.predictor import Predictor
 from customer_model.engineroom.serving import log as prediction_log
-from customer_model.score import score_chunk
-from customer_model.serving.body import MOST_VALUES, TEXT_OR_MARK, Table
-from customer_model.serving.predictor import Predictor
-from customer_model.serving.problems import Problem
-from customer_model.serving.service import SMALL
-from customer_model.settings import Environment
+from customer_model.engineroom.serving.http.problems import Problem
+from customer_model.engineroom.serving.routes.body import MOST_VALUES, TEXT_OR_MARK, Table
+from customer_model.engineroom.serving.routes.service import SMALL
+from customer_model.engineroom.settings.environment import Environment
 
 MANY = 60  # more than there are threads for everything
 HALF = "\ud800"  # of a surrogate pair: no JSON parser need take it

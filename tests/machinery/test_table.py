@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from customer_model.bundle import Bundle
+from customer_model.engineroom.bundle.bundle import Bundle
 from customer_model.engineroom.contract import Contract
-from customer_model.serving.explanations import explanation_of
+from customer_model.engineroom.serving.routes.explanations import explanation_of
 
 
 def test_nothing_moves_the_score_of_a_typical_record(

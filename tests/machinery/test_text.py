@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 from odd_texts import ODD
 
-from customer_model.bundle import Bundle
+from customer_model.engineroom.bundle.bundle import Bundle
 from customer_model.engineroom.contract import Contract
 
 

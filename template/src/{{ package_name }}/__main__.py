@@ -43,7 +43,7 @@ def sample(options: tuple[str, ...]) -> None:
 @click.option("--query", default="", help="table or SELECT, of a database")
 def contract(data: str, target: str, query: str) -> None:
     """infer contract.yaml from a file or a database"""
-    from .infer import infer_contract
+    from .engineroom.drafting import infer_contract
 
     infer_contract(data, target, query)
 
@@ -51,14 +51,15 @@ def contract(data: str, target: str, query: str) -> None:
 @verbs.command(then="open artifacts/report/report.html, then make serve")
 def pipeline() -> None:
     """all stages without DVC, then track and accept"""
-    from .pipeline import command
+    from .engineroom import registry
+    from .engineroom.stages import command
 
     for name in STAGES:
         command(stage_of(name))
     try:
-        command(stage_of("track"))
+        command(registry.track)
     finally:  # whether MLflow answers or not
-        command(stage_of("accept"))
+        command(registry.accept)
 
 
 def stage_of(name: str) -> Callable[[], None]:
@@ -84,7 +85,7 @@ def gate(slow: bool) -> int:
 @verbs.command(then="make promote")
 def track() -> None:
     """send the last result to MLflow"""
-    from .pipeline.track import track
+    from .engineroom.registry import track
 
     track()
 
@@ -92,7 +93,7 @@ def track() -> None:
 @verbs.command(then="open artifacts/report/report.html, then make serve")
 def accept() -> None:
     """make the candidate that passed the gate the bundle"""
-    from .pipeline.accept import accept
+    from .engineroom.registry import accept
 
     accept()
 
@@ -100,16 +101,17 @@ def accept() -> None:
 @verbs.command()
 def serve() -> None:
     """the service, at SERVICE_HOST and SERVICE_PORT"""
-    from .serving.run import serve
+    from .app import application
+    from .engineroom.serving.http import serve
 
-    serve()
+    serve(application)
 
 
 @verbs.command()
 @click.argument("name", default="client")
 def key(name: str) -> None:
     """a new API key, and its entry for SERVICE_API_KEYS"""
-    from .serving.security import new_key
+    from .engineroom.serving.http import new_key
 
     new_key(name)
 
@@ -118,7 +120,7 @@ def key(name: str) -> None:
 @click.argument("record", type=Existing(), required=False)
 def predict(record: Path | None) -> None:
     """send a record, the bundle's or a file's, to the service"""
-    from .serving.predict import predict
+    from .engineroom.serving.http import predict
 
     predict(record)
 
@@ -128,7 +130,7 @@ def predict(record: Path | None) -> None:
 @click.option("--out", type=Named(".csv", ".parquet"), required=True, help="a .csv or .parquet file")
 def score(data: Path, out: Path) -> None:
     """score a file of any size, as the service would"""
-    from .score import score_file
+    from .engineroom.scoring import score_file
 
     score_file(data, out)
 
@@ -146,13 +148,13 @@ DRIFT = {
 @click.option("--out", type=Path, default="artifacts/drift", help="folder for drift.html and drift.json")
 def drift(data: Path | None, log: str | None, out: Path) -> int:
     """new records against the training data: status 3 is drift"""
-    from .monitoring.drift import drift
+    from .engineroom.monitoring import drift
 
     return drift(data, log, out)
 
 
 def move(verb: str) -> None:
-    from .registry import move
+    from .engineroom.registry import move
 
     move(verb)
 
@@ -178,7 +180,7 @@ def challenge() -> None:
 @verbs.command(then="make pipeline")
 def snapshot() -> None:
     """fresh records from the database that contract.yaml names"""
-    from .source import fetch
+    from .engineroom.reading import fetch
 
     fetch()
 
@@ -186,16 +188,16 @@ def snapshot() -> None:
 @verbs.command()
 def dependencies() -> int:
     """what dvc.yaml lacks of the files that stages read"""
-    from .pipeline.dependencies import main
+    from .engineroom.stages import check_dependencies
 
-    return main()
+    return check_dependencies()
 
 
 @verbs.command()
 def doctor() -> int:
     """what to send with a question"""
     from .engineroom.doctor import examine
-    from .settings import Environment
+    from .engineroom.settings import Environment
 
     return examine(Environment(), str(__package__))
 

@@ -6,13 +6,8 @@ limits on connections and headers are in force: put something in front that has 
 
 from fastapi import APIRouter, FastAPI
 
-from .serving.application import create_app
-from .serving.explanations import explain
-from .serving.labels import feedback
-from .serving.open_inference import openinference
-from .serving.predictions import batch, predict
-from .serving.reloading import reload
-from .settings import Environment
+from .engineroom.serving.routes import batch, create_app, explain, feedback, openinference, predict, reload
+from .engineroom.settings import Environment
 
 ROUTES = [predict, batch, explain, feedback, openinference, reload]
 

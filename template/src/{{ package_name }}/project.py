@@ -1,6 +1,6 @@
 """Puts the parts of this project together."""
 
-from .learning.framework import Learner, framework_of
+from .engineroom.learning import Learner, framework_of
 
 
 def learner() -> Learner:

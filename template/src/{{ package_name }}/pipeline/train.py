@@ -5,17 +5,14 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from ..artifacts import CANDIDATE, CHECKPOINTS, TRAINING, TUNING, read_json, write_json
 from ..engineroom import contract as contracts
-from ..engineroom.judging import new_decision
-from ..learning.fold import Fold
-from ..learning.rehearsal import compare
+from ..engineroom.artifacts import CANDIDATE, CHECKPOINTS, TRAINING, TUNING, read_json, write_json
+from ..engineroom.judging import Judge, new_decision
+from ..engineroom.learning import Fold, compare, export
+from ..engineroom.reading import read_part, target_of
+from ..engineroom.settings import load_params
+from ..engineroom.stages import command
 from ..project import learner
-from ..settings import load_params
-from . import command
-from .export import export
-from .metric import Judge
-from .table import read_part, target_of
 
 
 def train() -> None:

@@ -6,18 +6,15 @@ import numpy as np
 import optuna
 import pyarrow as pa
 
-from ..artifacts import TUNING, write_json
 from ..engineroom import contract as contracts
-from ..engineroom.judging import new_decision
-from ..learning.fold import Fold
-from ..learning.rehearsal import rehearse
-from ..learning.search import corners, search_space
+from ..engineroom.artifacts import TUNING, write_json
+from ..engineroom.judging import Judge, new_decision
+from ..engineroom.learning import Fold, corners, rehearse, search_space
+from ..engineroom.reading import read_part, target_of
+from ..engineroom.settings import load_params
+from ..engineroom.splitting import folds, labels_of
+from ..engineroom.stages import PipelineError, command
 from ..project import learner
-from ..settings import load_params
-from . import PipelineError, command
-from .metric import Judge
-from .split import folds, labels_of
-from .table import read_part, target_of
 
 
 def tune() -> None:

@@ -15,8 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from .engineroom.encoding import PixelEncoder
-from .learning.networks.images import ImageNetwork, pretrained
-from .learning.networks.network import Network, linear
+from .engineroom.learning.networks import ImageNetwork, Network, linear, pretrained_image_model
 
 FRAMEWORK = "torch"
 
@@ -108,7 +107,7 @@ class Pretrained(ImageNetwork):
             ValueError: the model cannot be loaded, or looks at another number of channels.
         """
         super().__init__(encoder, **augmentation)
-        self.backbone = pretrained(model, encoder).requires_grad_(not frozen)
+        self.backbone = pretrained_image_model(model, encoder).requires_grad_(not frozen)
         self.dropout = nn.Dropout(dropout)
         self.backbone.eval()
         with torch.inference_mode():

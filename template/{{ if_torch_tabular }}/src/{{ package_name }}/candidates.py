@@ -14,8 +14,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from .engineroom.encoding import TableEncoder
-from .learning.networks.network import Network, linear
-from .learning.networks.tables import Embeddings
+from .engineroom.learning.networks import Embeddings, Network, linear
 
 FRAMEWORK = "torch"
 

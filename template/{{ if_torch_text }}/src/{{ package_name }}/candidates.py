@@ -16,8 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from .engineroom.encoding import TokenEncoder
-from .learning.networks.network import Network, linear
-from .learning.networks.texts import TextNetwork, embedding, mean, pretrained
+from .engineroom.learning.networks import Network, TextNetwork, embedding, linear, mean, pretrained_text_model
 
 FRAMEWORK = "torch"
 
@@ -179,7 +178,7 @@ class Pretrained(TextNetwork):
             ValueError: the model cannot be loaded, or reads other tokens than the encoder gives.
         """
         super().__init__(encoder, **augmentation)
-        self.backbone = pretrained(model, encoder).requires_grad_(not frozen)
+        self.backbone = pretrained_text_model(model, encoder).requires_grad_(not frozen)
         self.dropout = nn.Dropout(dropout)
         self.head = linear(self.backbone.config.hidden_size, outputs)
 

@@ -4,10 +4,20 @@ from typing import TYPE_CHECKING
 
 from ..lazy import lazily
 
-__all__ = ["REST", "Existing", "Named", "Verb", "Verbs"]
+__all__ = [
+    "Existing",
+    "Named",
+    "REST",
+    "Verb",
+    "Verbs",
+]
 
 if TYPE_CHECKING:
     from .paths import Existing, Named
     from .verbs import REST, Verb, Verbs
 else:
-    __getattr__ = lazily(__name__, paths=["Existing", "Named"], verbs=["REST", "Verb", "Verbs"])
+    __getattr__ = lazily(
+        __name__,
+        paths=["Existing", "Named"],
+        verbs=["REST", "Verb", "Verbs"],
+    )

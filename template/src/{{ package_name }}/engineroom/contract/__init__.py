@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from ..lazy import lazily
 
 __all__ = [
-    "NUMERIC",
-    "PATH",
     "Acceptance",
     "Column",
     "Contract",
     "ContractError",
-    "ParamsError",
     "Costs",
+    "NUMERIC",
+    "PATH",
+    "ParamsError",
     "Policy",
     "Quality",
     "Rule",
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 else:
     __getattr__ = lazily(
         __name__,
-        columns=["NUMERIC", "Column", "Policy", "Type", "from_iso"],
+        columns=["Column", "NUMERIC", "Policy", "Type", "from_iso"],
         errors=["ContractError", "ParamsError", "UserError", "mistakes_of", "own_words"],
         schema=["Contract"],
         section=["Section"],

@@ -4,9 +4,14 @@ from typing import TYPE_CHECKING
 
 from ..lazy import lazily
 
-__all__ = ["examine"]
+__all__ = [
+    "examine",
+]
 
 if TYPE_CHECKING:
     from .examination import examine
 else:
-    __getattr__ = lazily(__name__, examination=["examine"])
+    __getattr__ = lazily(
+        __name__,
+        examination=["examine"],
+    )

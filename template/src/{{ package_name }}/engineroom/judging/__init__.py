@@ -10,29 +10,102 @@ from typing import TYPE_CHECKING
 from ..lazy import lazily
 
 __all__ = [
-    "BLIND_METRICS",
-    "EXPLAINED",
-    "HIGHER_IS_BETTER",
+    "PARITY_LIMIT",
     "AnyDecision",
+    "BLIND_METRICS",
+    "Baseline",
     "ClassDecision",
     "Decision",
+    "EXPLAINED",
+    "HIGHER_IS_BETTER",
+    "Judge",
+    "TELLING_ROWS",
     "ValueDecision",
+    "chance",
+    "check_baseline",
+    "check_chance",
+    "check_class_weight",
+    "check_latency",
+    "check_minimum",
+    "check_parity",
+    "check_slices",
+    "costs",
     "decision_type",
+    "good_enough",
+    "importance",
+    "incomplete",
+    "intervals",
+    "latency",
+    "members",
+    "missing_shares",
+    "near_copies",
+    "nearly_empty",
     "new_decision",
+    "outside_values",
+    "primary_metric",
+    "rare_classes",
+    "reasons",
+    "slices",
+    "stale",
+    "telling",
+    "too_few_rows",
+    "too_good",
 ]
 
 if TYPE_CHECKING:
+    from .checks import (
+        PARITY_LIMIT,
+        check_baseline,
+        check_chance,
+        check_latency,
+        check_minimum,
+        check_parity,
+        check_slices,
+        good_enough,
+        reasons,
+        too_good,
+    )
     from .classes import ClassDecision
     from .decision import Decision
+    from .evaluation import Baseline, chance, costs, importance, intervals, latency, members, slices
+    from .formula import TELLING_ROWS
+    from .judge import Judge, check_class_weight, primary_metric
     from .kinds import AnyDecision, decision_type, new_decision
+    from .leakage import near_copies, telling
     from .metrics import BLIND_METRICS, EXPLAINED, HIGHER_IS_BETTER
+    from .quality import incomplete, missing_shares, nearly_empty, outside_values, rare_classes, stale, too_few_rows
     from .values import ValueDecision
 else:
     __getattr__ = lazily(
         __name__,
+        checks=[
+            "PARITY_LIMIT",
+            "check_baseline",
+            "check_chance",
+            "check_latency",
+            "check_minimum",
+            "check_parity",
+            "check_slices",
+            "good_enough",
+            "reasons",
+            "too_good",
+        ],
         classes=["ClassDecision"],
         decision=["Decision"],
+        evaluation=["Baseline", "chance", "costs", "importance", "intervals", "latency", "members", "slices"],
+        formula=["TELLING_ROWS"],
+        judge=["Judge", "check_class_weight", "primary_metric"],
         kinds=["AnyDecision", "decision_type", "new_decision"],
+        leakage=["near_copies", "telling"],
         metrics=["BLIND_METRICS", "EXPLAINED", "HIGHER_IS_BETTER"],
+        quality=[
+            "incomplete",
+            "missing_shares",
+            "nearly_empty",
+            "outside_values",
+            "rare_classes",
+            "stale",
+            "too_few_rows",
+        ],
         values=["ValueDecision"],
     )

@@ -4,7 +4,17 @@ from typing import TYPE_CHECKING
 
 from ..lazy import lazily
 
-__all__ = ["FEW", "RARE", "as_markdown", "harmless", "number", "of_100", "percent", "round_between", "shared"]
+__all__ = [
+    "FEW",
+    "RARE",
+    "as_markdown",
+    "harmless",
+    "number",
+    "of_100",
+    "percent",
+    "round_between",
+    "shared",
+]
 
 if TYPE_CHECKING:
     from .privacy import FEW, RARE, round_between, shared

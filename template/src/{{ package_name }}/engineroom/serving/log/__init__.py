@@ -4,7 +4,15 @@ from typing import TYPE_CHECKING
 
 from ...lazy import lazily
 
-__all__ = ["LogUnavailable", "PredictionLog", "Row", "connect", "moment", "read", "url_of"]
+__all__ = [
+    "LogUnavailable",
+    "PredictionLog",
+    "Row",
+    "connect",
+    "moment",
+    "read",
+    "url_of",
+]
 
 if TYPE_CHECKING:
     from .database import Row, connect, moment, url_of

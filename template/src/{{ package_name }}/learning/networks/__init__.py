@@ -1,1 +1,0 @@
-"""Candidates that are PyTorch's networks: what they have in common, the training loop, export."""

@@ -1,1 +1,0 @@
-"""What happens after deployment: drift of the records that arrive."""
