@@ -30,7 +30,7 @@ def main() -> None:
     run([BIN / "copier", "copy", "--defaults", "--overwrite", "--quiet", "--vcs-ref", "HEAD", ROOT, PROJECT])
     install("--editable", f"{PROJECT}[train]", *PEERS)
     if not (PROJECT / "artifacts/bundle/SHA256SUMS").exists():
-        run([BIN / "python", "-m", "customer_model.sample"])
+        run([BIN / "python", "-m", "sample"])
         run([BIN / "python", "-m", "customer_model", "pipeline"])
     run([BIN / "python", Path(__file__).parent / "measure.py", *sys.argv[1:]])
 

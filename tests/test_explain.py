@@ -23,7 +23,7 @@ print(1 - sum(size for size, part in sizes if part in IDLE) / sum(size for size,
 """
 
 WORDS = """
-from customer_model.sample.phrases import TOPICS
+from sample.phrases import TOPICS
 said = {topic: str(list(phrases.values())).casefold() for topic, phrases in TOPICS.items()}
 tops = [(found["contributions"][0]["value"], found["prediction"]) for _, found in explained]
 print(np.mean([word.casefold() in said[topic] for word, topic in tops]))

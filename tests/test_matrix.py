@@ -97,7 +97,7 @@ def draw(project: Path, out: Path, shift: int, rows: str) -> Path:
     written = out / source.relative_to("data/raw")
     asked = out / source.relative_to("data/raw").parts[0]
     out.mkdir()
-    command = ["-m", "customer_model.sample", "--rows", rows, "--seed", "7", "--shift", str(shift), "--out", asked]
+    command = ["-m", "sample", "--rows", rows, "--seed", "7", "--shift", str(shift), "--out", asked]
     run(project, "python", *map(str, command))
     return written
 

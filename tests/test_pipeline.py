@@ -184,7 +184,7 @@ def test_drift_is_quiet_on_like_records_and_names_what_moved(trained: Render, ta
         window = tmp_path / f"window{shift}.csv"
         sample = [
             "-m",
-            "customer_model.sample",
+            "sample",
             "--rows",
             "2000",
             "--seed",

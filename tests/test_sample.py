@@ -59,7 +59,7 @@ class Project:
         run(self.root, sys.executable, "-c", code.format(package=self.package), *arguments)
 
     def sample(self, *arguments: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
-        return run(self.root, sys.executable, "-m", f"{self.package}.sample", *arguments, ok=ok)
+        return run(self.root, sys.executable, "-m", "sample", *arguments, ok=ok)
 
     def written(self, name: str, *arguments: str) -> Path:
         self.sample("--out", name, *arguments)

@@ -34,7 +34,7 @@ handed_on = click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def sample(options: tuple[str, ...]) -> None:
     """draw the sample data"""
     sys.argv[1:] = options
-    runpy.run_module(f"{__package__}.sample", run_name="__main__")
+    runpy.run_module("sample", run_name="__main__")
 
 
 @verbs.command(then="read contract.yaml, settle its comments, write down goal and costs, then make pipeline")
