@@ -1,8 +1,10 @@
 """How candidates are parted, compared and judged, on small made tables whose answers are known."""
 
 import json
+import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -113,7 +115,7 @@ def assert_later_and_new(table: pa.Table, earlier: np.ndarray, later: np.ndarray
 def test_with_time_and_group_later_parts_hold_new_groups_only(code: Module) -> None:
     table, split = visits(), code("engineroom.splitting.parts")
     contract = code("engineroom.contract").parse(content(g=GROUP, t=TIME), "made")
-    parts = code("pipeline.split").divide(table, contract, seed=0)
+    parts = code("pipeline.split").divide(table, contract, seed=0)[0]
     assert_later_and_new(table, parts["train"], parts["validation"])
     assert_later_and_new(table, np.concatenate([parts["train"], parts["validation"]]), parts["test"])
     assert len(parts["train"]) == pytest.approx(0.7 * table.num_rows, rel=0.01)
@@ -133,7 +135,7 @@ def test_groups_that_are_always_there_leave_nothing_to_test_on(code: Module) -> 
     with pytest.raises(
         error, match="validation and test part is empty: .* 'g' .* leave out role: group .* or role: time"
     ):
-        split.refuse_overlap(table, code("pipeline.split").divide(table, contract, seed=0), contract)
+        split.refuse_overlap(table, code("pipeline.split").divide(table, contract, seed=0)[0], contract)
     with pytest.raises(error, match="'g': no group is new in a later fold: .*role: group"):
         list(split.folds(table, contract, split.labels_of(table, contract), 3, seed=0))
 
@@ -199,7 +201,7 @@ def test_a_class_too_rare_to_part_is_named_with_what_helps(
     made = content() | {"target": target, "split": {"stratify": stratify}}
     contract = code("engineroom.contract").parse(made, "made")
     with pytest.raises(code("engineroom.stages").PipelineError, match="class '-'") as caught:
-        split.refuse_missing_classes(table, code("pipeline.split").divide(table, contract, seed=0), contract)
+        split.refuse_missing_classes(table, code("pipeline.split").divide(table, contract, seed=0)[0], contract)
     said = str(caught.value)
     assert ("source.missing" in said) == stratify and ("set split.stratify to true" in said) != stratify
     found = code("engineroom.judging.quality").rare_classes(table.to_pandas(), contract)
@@ -241,7 +243,7 @@ def copies(rows: int = 4_000) -> pa.Table:
 def test_equal_records_stay_together_but_for_the_usual_ones(code: Module) -> None:
     table, split, parse = copies(), code("engineroom.splitting.parts"), code("engineroom.contract").parse
     contract = parse(content(s={"type": "text"}, p={"type": "image"}), "made")
-    texts, parts = np.array(table.column("s").to_pylist()), code("pipeline.split").divide(table, contract, seed=0)
+    texts, parts = np.array(table.column("s").to_pylist()), code("pipeline.split").divide(table, contract, seed=0)[0]
     usual, yes = texts == "text 0", table.column("y").to_numpy() == "yes"
     assert np.sort(np.concatenate(list(parts.values()))).tolist() == list(range(table.num_rows))
     for name, share in (("train", 0.7), ("validation", 0.15), ("test", 0.15)):
@@ -258,7 +260,7 @@ def test_equal_records_stay_together_but_for_the_usual_ones(code: Module) -> Non
 def test_copies_in_another_group_or_at_another_time_are_counted(code: Module, role: dict[str, Any]) -> None:
     table, split = copies(), code("engineroom.splitting.parts")
     contract = code("engineroom.contract").parse(content(s={"type": "text"}, **role), "made")
-    parts = code("pipeline.split").divide(table, contract, seed=0)
+    parts = code("pipeline.split").divide(table, contract, seed=0)[0]
     texts, later = np.array(table.column("s").to_pylist()), parts["validation"]
     known = np.isin(texts[later], texts[parts["train"]]).sum()
     [said] = split.repeated_records(split.equal_records(table, contract), parts)
@@ -458,9 +460,13 @@ def passes(code: Module, judge: Any, kind: str, signal: float, seed: int) -> boo
     luck = evaluate.chance(y, scores, judge, [])
     if not gate.check_chance({"chance": luck})["passed"]:
         return False
-    baseline = evaluate.Baseline.of(train, y, judge, luck["mean"])
+    baseline = evaluate.Baseline.of(judge.dummy(train), y, judge, luck["mean"])
     _, gain = evaluate.intervals(y, scores, judge, baseline, [])
-    return bool(gate.check_baseline(judge.contract, {"metric": judge.metric, "gain_over_baseline": gain})["passed"])
+    return bool(
+        gate.check_baseline(judge.contract, {"metric": judge.metric, "own_metrics": {}, "gain_over_baseline": gain})[
+            "passed"
+        ]
+    )
 
 
 STATED = {"false_negative": 8, "true_positive": 1, "under": 3}
@@ -494,16 +500,76 @@ def test_the_baseline_is_as_good_as_one_that_knows_nothing_can_be(code: Module, 
     reached = {"accuracy": 0.77, "f1": 2 * 0.23 / 1.23, "precision": 0.23, "cost_per_record": 0.77 + 0.23}
     for metric, value in reached.items():
         judge = judge_of(code, "binary", metric, STATED)
-        assert code("engineroom.judging").Baseline.of(y, y, judge, blind=0.0).primary(y) == pytest.approx(value), metric
+        assert code("engineroom.judging").Baseline.of(judge.dummy(y), y, judge, blind=0.0).primary(y) == pytest.approx(
+            value
+        ), metric
     recall = judge_of(code, "binary", "recall", STATED)
-    assert code("engineroom.judging").Baseline.of(y, y, recall, blind=0.4).primary(y) == 0.4
+    assert code("engineroom.judging").Baseline.of(recall.dummy(y), y, recall, blind=0.4).primary(y) == 0.4
     values = np.exp(generator.normal(size=501))
     for metric in NUMBERS:
         judge = judge_of(code_of_numbers, "continuous", metric, STATED)
         constants = np.quantile(values, np.linspace(0, 1, 501))
         best = max(judge.sign * judge.primary(values, np.full((501, 1), value)) for value in constants)
-        baseline = code_of_numbers("engineroom.judging.evaluation").Baseline.of(values, values, judge, blind=0.0)
+        baseline = code_of_numbers("engineroom.judging.evaluation").Baseline.of(
+            judge.dummy(values), values, judge, blind=0.0
+        )
         assert judge.sign * baseline.primary(values) >= best - 1e-12, metric
+
+
+def own_metric(code: Module, function: Any, kind: str = "binary", **more: Any) -> Any:
+    """A judge whose primary metric is a function of the project's own."""
+    metric = code("engineroom.judging").Metric("Ours", "in EUR", function, **more)
+    judge = judge_of(code, kind, "", {})
+    acceptance = judge.contract.acceptance.model_copy(update={"metric": "ours"})
+    return replace(judge, contract=judge.contract.model_copy(update={"acceptance": acceptance}), own={"ours": metric})
+
+
+def test_a_metric_of_ones_own_sees_the_columns_of_the_records_that_it_judges(code: Module) -> None:
+    """Whatever rows are drawn, and in whatever order: truth and columns are of the same records."""
+    evaluate, seen = code("engineroom.judging.evaluation"), list[int]()
+
+    def matched(truth: np.ndarray, scores: np.ndarray, columns: Mapping[str, np.ndarray]) -> float:
+        assert list(truth) == list(columns["y"]) and len(scores) == len(truth) == len(columns["x"])
+        seen.append(len(truth))
+        return float(scores[truth == "yes", 1].mean()) if "yes" in truth else float("nan")
+
+    generator = np.random.default_rng(0)
+    y = generator.choice(2, 400, p=[0.7, 0.3])
+    part = pa.table({"x": generator.normal(size=400), "y": np.array(["no", "yes"])[y]})
+    scores = np.stack([1 - 0.1 - 0.8 * y, 0.1 + 0.8 * y], axis=1)
+    judge = own_metric(code, matched).on(part)
+    luck = evaluate.chance(y, scores, judge, [])
+    baseline = evaluate.Baseline.of(judge.dummy(y), y, judge, luck["mean"])
+    metrics, gain = evaluate.intervals(y, scores, judge, baseline, [])
+    assert metrics["ours"]["value"] == pytest.approx(0.9) and "roc_auc" in metrics and len(seen) > 500
+    assert baseline.primary(y) == 1.0, "who flags everybody has a score of 1, and counts"
+    assert gain["high"] < 0
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (lambda *_: {}["gone"], "metrics.py: ours: KeyError: 'gone'"),
+        (lambda *_: float("inf"), "metrics.py: ours: found inf, expected a finite number"),
+        (lambda *_: "many", "metrics.py: ours: ValueError: could not convert"),
+        (lambda *_: float("nan"), "'ours' cannot be measured on these records"),
+    ],
+)
+def test_a_metric_of_ones_own_that_fails_is_named(code: Module, function: Any, said: str) -> None:
+    judge = own_metric(code, function)
+    with pytest.raises(code("engineroom.stages").PipelineError, match=re.escape(said)):
+        judge.primary(np.array([0, 1]), np.eye(2))
+
+
+def test_less_of_a_metric_of_ones_own_may_be_better(code: Module) -> None:
+    assert own_metric(code, lambda *_: 1.0, higher_is_better=False).sign == -1
+    assert own_metric(code, lambda *_: 1.0).sign == 1
+
+
+def test_a_metric_of_ones_own_has_a_name_of_its_own(code: Module) -> None:
+    judge = own_metric(code, lambda *_: 1.0)
+    with pytest.raises(code("engineroom.stages").PipelineError, match=r"metrics\.py: 'rmse' is a standard metric"):
+        code("engineroom.judging").primary_metric(judge.contract, {"rmse": judge.own["ours"]})
 
 
 def test_whole_groups_are_shuffled(code: Module) -> None:
@@ -667,6 +733,8 @@ def test_dropping_equal_records_is_in_doubt_where_it_took_many_or_moved_the_targ
     assert "20 of 1,000" in moved
     assert not said(code, "binary", answers * 10, [*range(995), *range(5)])  # a few, as exports overlap
     assert not said(code, "binary", answers * 10, list(range(1_000)))
+    [other] = said(code, "binary", [f"{answer}!" for answer in answers * 10], [1.0, 2.0] * 500)
+    assert "the share of 'no!' went from 80% to 50%" in other, "the contract's positive class is not in the data"
     [mean] = said(code_of_numbers, "continuous", [1.0] * 900 + [2.0] * 100, [0.0] * 900 + [*range(100)])
     assert "the mean of 'y' went from 1.10 to 1.99" in mean
 

@@ -9,20 +9,24 @@ from ..engineroom.judging import Baseline, Judge, chance, costs, importance, int
 from ..engineroom.reading import columns_of, read_part, target_of
 from ..engineroom.settings import load_params
 from ..engineroom.stages import command
+from ..metrics import METRICS
 
 
 def evaluate() -> None:
     contract, params = contracts.load(), load_params()
     bundle, test = Bundle.load(CANDIDATE), read_part("test")
-    judge, columns, groups = Judge(contract, params, bundle.decision), columns_of(test), members(test, contract)
-    targets = {
-        name: bundle.decision.encode(target_of(part, contract))
-        for name, part in {"train": read_part("train"), "validation": read_part("validation"), "test": test}.items()
-    }
-    y, train_y = targets["test"], targets["train"]
+    parts = {"train": read_part("train"), "validation": read_part("validation"), "test": test}
+    judge, columns, groups = (
+        Judge(contract, params, bundle.decision, METRICS),
+        columns_of(test),
+        members(test, contract),
+    )
+    targets = {name: bundle.decision.encode(target_of(part, contract)) for name, part in parts.items()}
+    y, train_y, dummy = targets["test"], targets["train"], judge.on(parts["train"]).dummy(targets["train"])
+    judge = judge.on(test)
     scores = bundle.scores(columns)
     luck = chance(y, scores, judge, groups)
-    baseline = Baseline.of(train_y, y, judge, luck["mean"])
+    baseline = Baseline.of(dummy, y, judge, luck["mean"])
     metrics, gain = intervals(y, scores, judge, baseline, groups)
     TEST_SCORES.parent.mkdir(parents=True, exist_ok=True)
     np.savez(TEST_SCORES, y=y, scores=scores)
@@ -34,6 +38,7 @@ def evaluate() -> None:
             "rows": len(y),
             "groups": len(groups) if contract.only("group") else 0,
             "metrics": metrics,
+            "own_metrics": {name: metric.told() for name, metric in METRICS.items()},
             "baseline": baseline.judge.measure(y, baseline.scores(len(y))) | {judge.metric: baseline.primary(y)},
             "blind": baseline.blind is not None,
             "gain_over_baseline": gain,

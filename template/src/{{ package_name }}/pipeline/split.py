@@ -34,25 +34,25 @@ from ..engineroom.stages import PipelineError, command
 def split() -> None:
     contract, params = contracts.load(), load_params()
     table = read_table(CLEAN)
-    parts = divide(table, contract, params.seed)
+    parts, method = divide(table, contract, params.seed)
     refuse_overlap(table, parts, contract)
     refuse_missing_classes(table, parts, contract)
     for name, rows in parts.items():
         write_table(table.take(rows), PARTS / f"{name}.parquet")
     counts = {name: len(rows) for name, rows in parts.items()}
-    facts = {"method": method_of(contract), "rows": counts, "left_out": table.num_rows - sum(counts.values())}
+    facts = {"method": method, "rows": counts, "left_out": table.num_rows - sum(counts.values())}
     notices = repeated_records(equal_records(table, contract), parts)
     write_json(SPLIT, facts | {"periods": periods_of(table, parts, contract), "notices": notices})
     for notice in notices:
         print(f"split: note: {notice}")
-    print(f"split: {method_of(contract)}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items()))
+    print(f"split: {method}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items()))
 
 
-def divide(table: pa.Table, contract: Contract, seed: int) -> Parts:
-    """Row numbers of each part."""
+def divide(table: pa.Table, contract: Contract, seed: int) -> tuple[Parts, str]:
+    """Row numbers of each part, and how they were divided: the one place to change that."""
     ratios, groups, classes = contract.split, groups_of(table, contract), None
     if time := contract.only("time"):
-        return cut_by_time(table.column(time).to_pandas(), groups, contract)
+        return cut_by_time(table.column(time).to_pandas(), groups, contract), method_of(contract)
     units = units_of(table, contract) if groups is None else np.unique(groups, return_inverse=True)[1]
     first = np.unique(units, return_index=True)[1]
     if groups is None and ratios.stratify:
@@ -62,7 +62,8 @@ def divide(table: pa.Table, contract: Contract, seed: int) -> Parts:
         train, validation = cut_at_random(rest, ratios.validation / (ratios.train + ratios.validation), classes, seed)
     except ValueError:
         raise PipelineError(why_too_few(table.take(first), classes, contract)) from None
-    return {"train": rows_of(units, train), "validation": rows_of(units, validation), "test": rows_of(units, test)}
+    cut = {"train": train, "validation": validation, "test": test}
+    return {name: rows_of(units, drawn) for name, drawn in cut.items()}, method_of(contract)
 
 
 if __name__ == "__main__":

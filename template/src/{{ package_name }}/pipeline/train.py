@@ -1,5 +1,6 @@
 """Stage 5: baselines and candidates on the training part; the best on validation becomes the bundle."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from ..engineroom.learning import Fold, compare, export
 from ..engineroom.reading import read_part, target_of
 from ..engineroom.settings import load_params
 from ..engineroom.stages import command
+from ..metrics import METRICS
 from ..project import learner
 
 
@@ -20,7 +22,8 @@ def train() -> None:
     truth, candidates = fold.truth, fit_candidates(fold)
     scores = {name: fold.score(fitted) for name, fitted in candidates.items()}
     judges = {name: fold.judge.fitted(truth, found) for name, found in scores.items()}
-    dummy, judges["dummy"] = fold.judge.dummy(fold.y)
+    dummy, decision = fold.judge.on(read_part("train")).dummy(fold.y)
+    judges["dummy"] = replace(fold.judge, decision=decision)
     scores = {"dummy": np.repeat(dummy, len(truth), axis=0), **scores}
     measured = {name: judges[name].measure(truth, found) for name, found in scores.items()}
     chosen = best(measured, fold.judge)
@@ -45,7 +48,7 @@ def prepare() -> Fold:
     """The training part to fit on, the validation part to judge by."""
     contract, params = contracts.load(), load_params()
     fitting, validation = read_part("train"), read_part("validation")
-    judge = Judge(contract, params, new_decision(target_of(fitting, contract), contract))
+    judge = Judge(contract, params, new_decision(target_of(fitting, contract), contract), METRICS)
     return Fold.of(fitting, validation, judge, learner())
 
 

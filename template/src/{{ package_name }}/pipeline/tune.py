@@ -14,12 +14,13 @@ from ..engineroom.reading import read_part, target_of
 from ..engineroom.settings import load_params
 from ..engineroom.splitting import folds, labels_of
 from ..engineroom.stages import PipelineError, command
+from ..metrics import METRICS
 from ..project import learner
 
 
 def tune() -> None:
     contract, params, train = contracts.load(), load_params(), read_part("train")
-    judge = Judge(contract, params, new_decision(target_of(train, contract), contract))
+    judge = Judge(contract, params, new_decision(target_of(train, contract), contract), METRICS)
     prepared = prepare(train, judge)
     deadline = time.monotonic() + params.tune.timeout_s
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -17,11 +17,12 @@ from ..engineroom.judging import (
 from ..engineroom.reading import read_table
 from ..engineroom.settings import load_params
 from ..engineroom.stages import PipelineError, command
+from ..metrics import METRICS
 
 
 def validate() -> None:
     contract, params = contracts.load(), load_params()
-    primary_metric(contract)  # a wrong name would else be found after the search
+    primary_metric(contract, METRICS)  # a wrong name would else be found after the search
     check_class_weight(contract, params)
     frame = read_table(CLEAN).to_pandas()
     refused, accepted = outside_values(frame, contract)

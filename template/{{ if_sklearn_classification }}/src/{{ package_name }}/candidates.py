@@ -8,7 +8,7 @@ hyperparameters that `params.yaml` gives to its candidate, so `**options` are th
 The service computes an ONNX graph of the winner. `tune` exports each candidate once before it searches, and says which
 one cannot be exported. For an estimator that skl2onnx does not know, `exported_by` takes another library's converter:
 
-    from .learning.estimators.conversion import exported_by
+    from .engineroom.learning.estimators import exported_by
 
     @exported_by(LGBMClassifier, converter=convert_lightgbm, shapes=calculate_linear_classifier_output_shapes)
     def lightgbm(seed: int, class_weight: str | None, **options: Any) -> BaseEstimator:

@@ -8,7 +8,7 @@ its candidate, so `**options` are the estimator's own arguments.
 The service computes an ONNX graph of the winner. `tune` exports each candidate once before it searches, and says which
 one cannot be exported. For an estimator that skl2onnx does not know, `exported_by` takes another library's converter:
 
-    from .learning.estimators.conversion import exported_by
+    from .engineroom.learning.estimators import exported_by
 
     @exported_by(LGBMRegressor, converter=convert_lightgbm, shapes=calculate_linear_regressor_output_shapes)
     def lightgbm(seed: int, class_weight: None, **options: Any) -> BaseEstimator:

@@ -19,6 +19,7 @@ __all__ = [
     "EXPLAINED",
     "HIGHER_IS_BETTER",
     "Judge",
+    "Metric",
     "TELLING_ROWS",
     "ValueDecision",
     "chance",
@@ -31,7 +32,9 @@ __all__ = [
     "check_slices",
     "costs",
     "decision_type",
+    "explained",
     "good_enough",
+    "higher_is_better",
     "importance",
     "incomplete",
     "intervals",
@@ -72,7 +75,7 @@ if TYPE_CHECKING:
     from .judge import Judge, check_class_weight, primary_metric
     from .kinds import AnyDecision, decision_type, new_decision
     from .leakage import near_copies, telling
-    from .metrics import BLIND_METRICS, EXPLAINED, HIGHER_IS_BETTER
+    from .metrics import BLIND_METRICS, EXPLAINED, HIGHER_IS_BETTER, Metric, explained, higher_is_better
     from .quality import incomplete, missing_shares, nearly_empty, outside_values, rare_classes, stale, too_few_rows
     from .values import ValueDecision
 else:
@@ -86,7 +89,9 @@ else:
             "check_minimum",
             "check_parity",
             "check_slices",
+            "explained",
             "good_enough",
+            "higher_is_better",
             "reasons",
             "too_good",
         ],
@@ -97,7 +102,7 @@ else:
         judge=["Judge", "check_class_weight", "primary_metric"],
         kinds=["AnyDecision", "decision_type", "new_decision"],
         leakage=["near_copies", "telling"],
-        metrics=["BLIND_METRICS", "EXPLAINED", "HIGHER_IS_BETTER"],
+        metrics=["BLIND_METRICS", "EXPLAINED", "HIGHER_IS_BETTER", "Metric", "explained", "higher_is_better"],
         quality=[
             "incomplete",
             "missing_shares",

@@ -4,7 +4,7 @@ from typing import Any
 
 from ..contract import Contract
 from .kinds import decision_type
-from .metrics import EXPLAINED, HIGHER_IS_BETTER
+from .metrics import EXPLAINED, explained, higher_is_better
 
 PARITY_LIMIT = 1e-5
 TOO_GOOD = {"r2": 0.99, "roc_auc": 0.99}  # what few honest problems allow
@@ -32,7 +32,7 @@ def too_good(evaluation: dict[str, Any]) -> list[str]:
 
 def title(evaluation: dict[str, Any]) -> str:
     """The deciding metric's name for readers."""
-    return EXPLAINED[evaluation["metric"]][0]
+    return explained(evaluation)[evaluation["metric"]][0]
 
 
 def check_baseline(contract: Contract, evaluation: dict[str, Any]) -> dict[str, Any]:
@@ -53,24 +53,24 @@ def check_chance(evaluation: dict[str, Any]) -> dict[str, Any]:
     return check("chance", not found["as_good"], says)
 
 
-def good_enough(value: float, limit: float, metric: str) -> bool:
-    """Whether a metric is on the right side of a limit."""
-    return value >= limit if HIGHER_IS_BETTER[metric] else value <= limit
+def good_enough(value: float, limit: float, evaluation: dict[str, Any]) -> bool:
+    """Whether a value of the deciding metric is on the right side of a limit."""
+    return value >= limit if higher_is_better(evaluation)[evaluation["metric"]] else value <= limit
 
 
 def check_minimum(contract: Contract, evaluation: dict[str, Any]) -> list[dict[str, Any]]:
     """The contract's least (or most) of the deciding metric, where it states one."""
-    limit, metric = contract.acceptance.minimum, evaluation["metric"]
+    limit = contract.acceptance.minimum
     if limit is None:
         return []
-    value = evaluation["metrics"][metric]["value"]
+    value = evaluation["metrics"][evaluation["metric"]]["value"]
     says = f"{title(evaluation)} is {value:.4f}, the contract asks for {limit:g}"
-    return [check("minimum", good_enough(value, limit, metric), says)]
+    return [check("minimum", good_enough(value, limit, evaluation), says)]
 
 
 def check_slices(contract: Contract, evaluation: dict[str, Any]) -> list[dict[str, Any]]:
     """The contract's floor for each slice that has enough rows, where it states one."""
-    floor, metric = contract.acceptance.slice_floor, evaluation["metric"]
+    floor = contract.acceptance.slice_floor
     if floor is None:
         return []
     checks = []
@@ -78,7 +78,7 @@ def check_slices(contract: Contract, evaluation: dict[str, Any]) -> list[dict[st
         if (value := entry.get("value")) is not None:
             where = f"where {entry['column']} is {entry['level']!r}"
             says = f"{title(evaluation)} is {value:.4f} {where}, the floor is {floor:g}"
-            checks.append(check("slice", good_enough(value, floor, metric), says))
+            checks.append(check("slice", good_enough(value, floor, evaluation), says))
     return checks
 
 

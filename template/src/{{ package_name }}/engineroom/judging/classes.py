@@ -75,6 +75,9 @@ class ClassDecision(Decision):
         numbers = {label: number for number, label in enumerate(self.classes)}
         return np.array([numbers[str(value)] for value in values], dtype=np.int64)
 
+    def decode(self, y: np.ndarray) -> np.ndarray:
+        return np.array(self.classes, dtype=object)[y]
+
     def choose(self, scores: np.ndarray) -> np.ndarray:
         if self.binary:
             return (scores[:, 1] >= self.threshold).astype(np.int64)

@@ -59,6 +59,10 @@ class Decision(BaseModel):
     def encode(self, values: Sequence[Any]) -> np.ndarray:
         """Targets of n records -> numbers (n,)."""
 
+    def decode(self, y: np.ndarray) -> np.ndarray:
+        """Numbers of `encode` -> targets (n,), as the contract names or numbers them."""
+        return y
+
     @abstractmethod
     def choose(self, scores: np.ndarray) -> np.ndarray:
         """Scores (n, outputs) -> predictions (n,), in the numbers of `encode`."""

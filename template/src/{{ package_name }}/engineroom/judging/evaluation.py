@@ -1,6 +1,6 @@
 """How good a bundle is on held-out records: metrics with intervals, slices, importance, costs, latency."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Self
 
@@ -15,6 +15,7 @@ from ..reading import record_of
 from ..showing import RARE, shared
 from ..splitting import units_of
 from .judge import Judge
+from .kinds import AnyDecision
 from .metrics import BLIND_METRICS
 
 LATENCY_RECORDS, LATENCY_ROUNDS = 200, 5
@@ -39,23 +40,29 @@ class Baseline:
     blind: float | None = None  # what the model's own answers reach in another order, where no constant is better
 
     @classmethod
-    def of(cls, train: np.ndarray, y: np.ndarray, judge: Judge, blind: float) -> Self:
-        """Learned from the targets `train` alone, for those of `y`.
+    def of(cls, dummy: tuple[np.ndarray, AnyDecision], y: np.ndarray, judge: Judge, blind: float) -> Self:
+        """For the targets `y`, from the dummy that `Judge.dummy` made of the training targets.
 
         Recall says nothing of a dummy that flags every record: it is to flag as many as the model does.
         """
-        constant, metric = cls(*judge.dummy(train)), judge.metric
-        if metric not in BLIND_METRICS:
+        record, decision = dummy
+        constant, metric = cls(record, replace(judge, decision=decision)), judge.metric
+        constants_count = metric in judge.own or BLIND_METRICS.get(metric)
+        if constants_count is None:
             return constant
         better = judge.sign * (blind - constant.primary(y)) > 0
-        return constant if BLIND_METRICS[metric] and not better else cls(constant.record, constant.judge, blind)
+        return constant if constants_count and not better else cls(record, constant.judge, blind)
 
     def scores(self, rows: int) -> np.ndarray:
         return np.repeat(self.record, rows, axis=0)
 
     def primary(self, y: np.ndarray) -> float:
-        """The primary metric on records with these targets."""
+        """The primary metric on the records that it was made for, whose targets these are."""
         return self.judge.primary(y, self.scores(len(y))) if self.blind is None else self.blind
+
+    def take(self, rows: np.ndarray) -> Self:
+        """The baseline of these rows of the records."""
+        return replace(self, judge=self.judge.take(rows))
 
 
 def chance(y: np.ndarray, scores: np.ndarray, judge: Judge, groups: list[np.ndarray]) -> dict[str, Any]:
@@ -76,7 +83,8 @@ def chance(y: np.ndarray, scores: np.ndarray, judge: Judge, groups: list[np.ndar
 
     as_good = False
     while len(found) < SHUFFLES and not as_good:
-        found.append(judge.primary(y[order()], scores[order()]))
+        truth = order()
+        found.append(judge.take(truth).primary(y[truth], scores[order()]))
         as_good = judge.sign * (found[-1] - value) >= 0
     return {"shuffles": len(found), "as_good": as_good, "mean": float(np.mean(found))}
 
@@ -89,9 +97,9 @@ def intervals(
     draws, gains = [], []
     for _ in tqdm(range(evaluation.bootstrap), desc="evaluate: intervals", unit=" resample", leave=False, disable=None):
         rows = resample(len(y), groups, generator)
-        draws.append(draw := judge.measure(y[rows], scores[rows]))
+        draws.append(draw := judge.take(rows).measure(y[rows], scores[rows]))
         if judge.metric in draw:
-            gains.append(judge.sign * (draw[judge.metric] - baseline.primary(y[rows])))
+            gains.append(judge.sign * (draw[judge.metric] - baseline.take(rows).primary(y[rows])))
     found = {
         name: interval(value, [draw[name] for draw in draws if name in draw])
         for name, value in judge.measure(y, scores).items()
@@ -131,7 +139,7 @@ def slices(test: pa.Table, y: np.ndarray, scores: np.ndarray, judge: Judge) -> l
             rows = np.flatnonzero(levels == level)
             entry: dict[str, Any] = {"column": name, "level": level, "rows": len(rows)}
             if len(rows) >= contract.acceptance.slice_minimum_rows and level != RARE:
-                metrics = judge.measure(y[rows], scores[rows])
+                metrics = judge.take(rows).measure(y[rows], scores[rows])
                 entry |= {"value": metrics.get(judge.metric), "metrics": metrics}
             found.append(entry)
     return found
@@ -157,10 +165,10 @@ def importance(columns: dict[str, np.ndarray], y: np.ndarray, bundle: Bundle, ju
     generator, evaluation = np.random.default_rng(judge.params.seed), judge.params.evaluation
     spread = np.linspace(0, len(y) - 1, min(len(y), evaluation.importance_rows)).round().astype(int)
     rows = np.argsort(y, kind="stable")[spread]  # evenly over the target, so that no class is left out
-    sample, truth = {name: values[rows] for name, values in columns.items()}, y[rows]
+    sample, truth, judged = {name: values[rows] for name, values in columns.items()}, y[rows], judge.take(rows)
 
     def quality(shuffled: dict[str, np.ndarray]) -> float:
-        return judge.sign * judge.primary(truth, bundle.scores(shuffled))
+        return judge.sign * judged.primary(truth, bundle.scores(shuffled))
 
     whole, found = quality(sample), []
     for name in tqdm(bundle.contract.features, desc="evaluate: importance", unit=" column", leave=False, disable=None):

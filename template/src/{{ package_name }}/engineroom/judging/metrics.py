@@ -1,4 +1,13 @@
-"""The metrics, in one table: what each means for readers, and which way is better."""
+"""The metrics, in one table: what each means for readers, and which way is better; and metrics of a project's own."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..stages import PipelineError
 
 EXPLAINED = {  # name and meaning for readers of the report; errors of numbers are in the target's unit
     "accuracy": ("Accuracy", "share of records that get the right class"),
@@ -27,3 +36,49 @@ LOWER_IS_BETTER = ("log_loss", "brier", "rmse", "mae", "mape", "interval_width",
 HIGHER_IS_BETTER = {name: name not in LOWER_IS_BETTER for name in EXPLAINED}
 # May constant answers count, too? Of a metric that is not here, a constant is the best of dummies.
 BLIND_METRICS = {"precision": True, "f1": True, "recall": False, "specificity": False}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of a project's own.
+
+    Attributes:
+        title: its name for readers of the report.
+        meaning: what it says, in a few words; with its unit, if it has one.
+        function: what measures it on n records. It receives their true targets (n,), as the contract names or numbers
+            them; the model's scores (n, outputs), a probability for each class in the order of the labels, or the
+            predicted number; and the columns of the records, (n,) each, where a gap is NaN, NaT or None. It gives a
+            number, NaN where these records do not allow one.
+        higher_is_better: whether more of it is.
+    """
+
+    title: str
+    meaning: str
+    function: Callable[[np.ndarray, np.ndarray, Mapping[str, np.ndarray]], float]
+    higher_is_better: bool = True
+
+    def measure(self, name: str, truth: np.ndarray, scores: np.ndarray, columns: Mapping[str, np.ndarray]) -> float:
+        """The metric on n records. Raises PipelineError, by its name, when its function fails."""
+        try:
+            value = float(self.function(truth, scores, columns))
+        except Exception as error:  # whatever a function of somebody's raises
+            raise PipelineError(f"metrics.py: {name}: {type(error).__name__}: {error}") from error
+        if math.isinf(value):
+            raise PipelineError(
+                f"metrics.py: {name}: found {value}, expected a finite number, or NaN where there is none"
+            )
+        return value
+
+    def told(self) -> dict[str, Any]:
+        """What the report says of it."""
+        return {"title": self.title, "meaning": self.meaning, "higher_is_better": self.higher_is_better}
+
+
+def explained(evaluation: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Title and meaning of each metric that a test result may have."""
+    return EXPLAINED | {name: (own["title"], own["meaning"]) for name, own in evaluation.get("own_metrics", {}).items()}
+
+
+def higher_is_better(evaluation: Mapping[str, Any]) -> dict[str, bool]:
+    """Of each metric that a test result may have, whether more of it is better."""
+    return HIGHER_IS_BETTER | {name: own["higher_is_better"] for name, own in evaluation.get("own_metrics", {}).items()}

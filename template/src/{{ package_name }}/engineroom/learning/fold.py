@@ -35,7 +35,7 @@ class Fold:
         encoding = encoder_for(judge.contract, learner.framework.NAME)
         encoder = encoding.fit(columns, judge.contract, encoding.read_params(judge.params.features))
         inputs = encoder.encode(columns)
-        return cls(learner, judge, encoder, inputs, y, encoder.encode(columns_of(held_out)), truth)
+        return cls(learner, judge.on(held_out), encoder, inputs, y, encoder.encode(columns_of(held_out)), truth)
 
     def build(self, name: str, hyperparameters: Mapping[str, Any]) -> Any:
         """A candidate, not yet fitted."""

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..bundle import session
 from ..contract import ParamsError, UserError
+from ..encoding import Inputs
 from .fold import Fold
 
 FEW, OF_EACH = 100, 5  # rows in all, and of each class or range of the target at least
@@ -33,9 +34,10 @@ def rehearse(tries: Mapping[str, Sequence[Mapping[str, Any]]], fold: Fold) -> No
 def fault(name: str, hyperparameters: Mapping[str, Any], fold: Fold) -> str:
     """Why a candidate cannot be used, or nothing. A few records can be too few, so all have the last word."""
     strata = fold.judge.decision.strata
-    fitting = _few("inputs", fold.inputs, "y", fold.y, strata(fold.y))
-    held_out = _few("held_out", fold.held_out, "truth", fold.truth, strata(fold.truth))
-    few = replace(fold, **fitting, **held_out)
+    some, judged = _few(strata(fold.y)), _few(strata(fold.truth))
+    fitting = {"inputs": _taken(fold.inputs, some), "y": fold.y[some]}
+    held_out = {"held_out": _taken(fold.held_out, judged), "truth": fold.truth[judged]}
+    few = replace(fold, judge=fold.judge.take(judged), **fitting, **held_out)
     try:
         reason = attempt(name, {**hyperparameters, **fold.learner.framework.SHORT}, few)
     except UserError:
@@ -81,10 +83,11 @@ def _exported(fitted: Any, fold: Fold) -> np.ndarray:
     return np.asarray(graph.run([output], fold.held_out)[0], dtype=np.float64)
 
 
-def _few(
-    inputs: str, arrays: Mapping[str, np.ndarray], targets: str, y: np.ndarray, kinds: np.ndarray
-) -> dict[str, Any]:
-    """The two fields of a fold with a few of their records, evenly of all classes or ranges of the target."""
+def _few(kinds: np.ndarray) -> np.ndarray:
+    """Row numbers of a few records, evenly of all classes or ranges of the target."""
     place = pd.Series(kinds).groupby(kinds).cumcount().to_numpy()
-    rows = np.sort(np.argsort(place, kind="stable")[: max(FEW, OF_EACH * (kinds.max() + 1))])
-    return {inputs: {name: array[rows] for name, array in arrays.items()}, targets: y[rows]}
+    return np.sort(np.argsort(place, kind="stable")[: max(FEW, OF_EACH * (kinds.max() + 1))])
+
+
+def _taken(inputs: Inputs, rows: np.ndarray) -> Inputs:
+    return {name: array[rows] for name, array in inputs.items()}

@@ -105,7 +105,8 @@ def effect_of_dropping(whole: pa.Table, kept: pa.Table, contract: Contract) -> l
     else:
         old, new = (series.value_counts(normalize=True).sort_index() for series in (before, after))
         moved = bool(((new - old).abs() > MOVED * old).any())
-        label = contract.target.positive or str((new - old).abs().idxmax())
+        positive = contract.target.positive
+        label = positive if positive in new.index else str((new - old).abs().idxmax())
         change = f"the share of {label!r} went from {percent(float(old[label]))} to {percent(float(new[label]))}"
     if count < MUCH * whole.num_rows and not (moved and count >= FEW):
         return []

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from ..artifacts import REPORT, TEST_SCORES
 from ..contract import Column, Contract, Rule
-from ..judging import EXPLAINED, HIGHER_IS_BETTER, AnyDecision, good_enough
+from ..judging import HIGHER_IS_BETTER, AnyDecision, explained, good_enough, higher_is_better
 from ..showing import as_markdown, number, percent
 from .results import dummy, plots
 
@@ -58,16 +58,16 @@ def per_1000(costs: dict[str, Any], rows: int) -> dict[str, str]:
 
 def slice_rows(contract: Contract, evaluation: dict[str, Any]) -> list[dict[str, Any]]:
     """Slices with a verdict and the length of their bars; those without a value come last, and not all of them."""
-    floor, metric = contract.acceptance.slice_floor, evaluation["metric"]
+    floor, shares = contract.acceptance.slice_floor, HIGHER_IS_BETTER.get(evaluation["metric"])
     values = [entry["value"] for entry in evaluation["slices"] if entry.get("value") is not None]
-    scale = max([*values, floor or 0.0, 1.0 if HIGHER_IS_BETTER[metric] else 0.0]) or 1.0
+    scale = max([*values, floor or 0.0, 1.0 if shares else 0.0]) or 1.0
     rows = []
     for entry in evaluation["slices"]:
         value = entry.get("value")
         if value is None:
             verdict = "too few rows" if "metrics" not in entry else "not measurable"
         else:
-            verdict = "" if floor is None else "ok" if good_enough(value, floor, metric) else "misses the floor"
+            verdict = "" if floor is None else "ok" if good_enough(value, floor, evaluation) else "misses the floor"
         drawn = {"bar": max(0.0, value or 0.0) / scale, "floor": None if floor is None else max(0.0, floor) / scale}
         rows.append({"value": None, "metrics": {}} | entry | {"verdict": verdict} | drawn)
     unknown = [row for row in rows if row["value"] is None]
@@ -134,8 +134,8 @@ def render_document(document: str, facts: dict[str, Any]) -> str:
     return environment.get_template(f"{document}.j2").render(
         facts,
         dummy=BLIND if facts["evaluation"]["blind"] else dummy(facts["manifest"].decision),
-        explained=EXPLAINED,
-        higher=HIGHER_IS_BETTER,
+        explained=explained(facts["evaluation"]),
+        higher=higher_is_better(facts["evaluation"]),
         few_of_class=FEW_OF_CLASS,
     )
 
