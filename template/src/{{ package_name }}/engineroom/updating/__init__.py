@@ -5,20 +5,11 @@ from typing import TYPE_CHECKING
 
 from ..lazy import lazily
 
-__all__ = [
-    "check_update",
-    "rename_package",
-    "take_update",
-]
+__all__ = ["check_update", "rename_package", "take_update"]
 
 if TYPE_CHECKING:
     from .check import check_update
     from .rename import rename_package
     from .update import take_update
 else:
-    __getattr__ = lazily(
-        __name__,
-        check=["check_update"],
-        rename=["rename_package"],
-        update=["take_update"],
-    )
+    __getattr__ = lazily(__name__, check=["check_update"], rename=["rename_package"], update=["take_update"])
