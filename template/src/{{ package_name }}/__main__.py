@@ -25,6 +25,8 @@ STAGES = {
     "report": "HTML report, model card, data dictionary",
 }
 
+NEXT = "make pipeline, which runs the rest"
+
 verbs = Verbs(help="From raw records to a monitored service. `make` lists what a person needs of it.")
 handed_on = click.argument("options", nargs=-1, type=click.UNPROCESSED)
 
@@ -68,10 +70,10 @@ def stage_of(name: str) -> Callable[[], None]:
 
 
 for name, says in STAGES.items():
-    verbs.command(name, help=says, then="make pipeline, which runs the rest")(lambda name=name: stage_of(name)())
+    verbs.command(name, help=says, then=NEXT)(lambda name=name: stage_of(name)())
 
 
-@verbs.command(help=STAGES["gate"], then="make pipeline, which runs the rest")
+@verbs.command(help=STAGES["gate"], then=NEXT)  # in the place of the one above: it has an option
 @click.option("--slow", is_flag=True, help="only ask: status 1 where the last verdict found predictions too slow")
 def gate(slow: bool) -> int:
     from .pipeline import gate as stage
@@ -171,7 +173,7 @@ def rollback() -> None:
     move("rollback")
 
 
-@verbs.command(then="make promote, where it is better than the champion")
+@verbs.command(then="compare the two in the registry, then make promote")
 def challenge() -> None:
     """make the current bundle the registry's challenger"""
     move("challenge")
