@@ -421,9 +421,9 @@ def judge_of(code: Module, kind: str, metric: str, costs: dict[str, float]) -> A
     """A judge under a contract whose margin is the one that a first contract would get."""
     targets = LABELS.get(kind, np.exp(np.random.default_rng(0).normal(size=501)))
     target = {"name": "y", "kind": kind} | ({"positive": "yes"} if kind == "binary" else {})
-    finding = code("engineroom.drafting.profile").Finding("y", {}, list(targets))
+    profile = code("engineroom.drafting.profile").Profile("y", {}, list(targets))
     draft = code("engineroom.drafting.draft").Draft(
-        source=None, target=target, findings=[finding], rows=501, repeated=0, duplicates="keep"
+        source=None, target=target, profiles=[profile], rows=501, repeated=0, duplicates="keep"
     )
     margin = draft.margin if metric in ("rmse", "mae", "cost_per_record") else min(draft.margin, 0.01)
     typed = {"type": "number" if kind == "continuous" else "category", "role": "target"}

@@ -24,7 +24,7 @@ from customer_model.engineroom.contract import Column, Contract
 from customer_model.engineroom.scoring.files import score_chunk
 from customer_model.engineroom.scoring.predictor import Predictor
 from customer_model.engineroom.serving import log as prediction_log
-from customer_model.engineroom.serving.http.problems import Problem
+from customer_model.engineroom.serving.http.problems import ProblemDetails
 from customer_model.engineroom.serving.routes.body import MOST_VALUES, TEXT_OR_MARK, Table
 from customer_model.engineroom.serving.routes.service import SMALL
 from customer_model.engineroom.settings.environment import Environment
@@ -211,7 +211,7 @@ def test_a_batch_pauses_for_others_and_ends_where_enough_is_wrong(client: TestCl
     pauses = sum(1 for _ in service.many(table(), "a request", 1))
     assert pauses >= 2 * (rows // step)
     refused = service.many(table(wrong={"no": "value"}), "a request", 1)
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(ProblemDetails) as caught:
         for _ in range(1 + 100 // step):  # of the last record, nothing has to be known
             next(refused)
     answer = json.loads(bytes(caught.value.answer.body))
@@ -226,7 +226,7 @@ def test_a_method_that_a_route_does_not_have_is_refused(client: TestClient, path
 
 def test_what_is_refused_is_neither_kept_nor_repeated(client: TestClient) -> None:
     def kept() -> int:
-        return sum(type(one) is Problem for one in gc.get_objects())
+        return sum(type(one) is ProblemDetails for one in gc.get_objects())
 
     gc.collect()
     before = kept()

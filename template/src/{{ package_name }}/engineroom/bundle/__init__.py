@@ -8,8 +8,8 @@ __all__ = [
     "ALLOW",
     "Bundle",
     "BundleError",
-    "COMPONENT",
     "EMBEDDING",
+    "COMPONENTS_OUTPUT",
     "GOLDEN_TOLERANCE",
     "Golden",
     "MANIFEST",
@@ -25,7 +25,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from .bundle import (
-        COMPONENT,
+        COMPONENTS_OUTPUT,
         EMBEDDING,
         GOLDEN_TOLERANCE,
         MANIFEST,
@@ -45,8 +45,8 @@ else:
         bundle=[
             "Bundle",
             "BundleError",
-            "COMPONENT",
             "EMBEDDING",
+            "COMPONENTS_OUTPUT",
             "GOLDEN_TOLERANCE",
             "Golden",
             "MANIFEST",

@@ -41,8 +41,8 @@ MODEL, ENCODER, CONTRACT, REFERENCE, MANIFEST = FILES = (
     "reference.parquet",
     "bundle.json",
 )
-EMBEDDING = "components"  # second output of a graph that has one; a layer of the graph may be called embedding
-COMPONENT = "embedding "  # what drift calls each of them, with its number
+COMPONENTS_OUTPUT = "components"  # second output of a graph that has one; a layer of the graph may be called embedding
+EMBEDDING = "embedding "  # what drift calls each of them, with its number
 RUN_ROWS = 256  # at a time: what a network computes in between takes memory
 MAX_BYTES = 2 * 1024**3
 MAX_OTHER_BYTES = 256 * 1024**2
@@ -138,7 +138,7 @@ class Bundle:
     def outputs(self) -> list[str]:
         """Those of the graph that are asked for: the scores, and the embedding where there is one."""
         named = {port.name for port in self.session.get_outputs()}
-        return [name for name in (self.manifest.output, EMBEDDING) if name in named]
+        return [name for name in (self.manifest.output, COMPONENTS_OUTPUT) if name in named]
 
     def infer(self, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
         """Inputs of n records -> scores, and the leading components of the model's embedding (n, k); k may be 0."""
@@ -157,10 +157,10 @@ class Bundle:
 
     def describe(self, columns: Columns, embedding: np.ndarray | None = None) -> dict[str, list[Any]]:
         """What drift looks at, column by column: `embedding` is what `infer` gave for these records."""
-        if embedding is None and EMBEDDING in self.outputs:
+        if embedding is None and COMPONENTS_OUTPUT in self.outputs:
             embedding = self.infer(self.encoder.encode(columns))[1]
         parts = () if embedding is None else embedding.T
-        components = {f"{COMPONENT}{place + 1}": part.tolist() for place, part in enumerate(parts)}
+        components = {f"{EMBEDDING}{place + 1}": part.tolist() for place, part in enumerate(parts)}
         return self.encoder.describe(columns, self.contract) | components
 
 

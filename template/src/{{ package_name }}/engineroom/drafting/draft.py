@@ -11,7 +11,7 @@ from jinja2 import Environment, StrictUndefined
 from yaml.representer import SafeRepresenter
 
 from ..contract import Acceptance, Costs, Quality, Source, Split
-from .profile import Finding
+from .profile import Profile
 
 MARGIN = 0.01
 SKELETON = Path(__file__).with_name("contract.yaml.j2")
@@ -26,7 +26,7 @@ class Draft:
 
     source: Source
     target: dict[str, Any]
-    findings: list[Finding]
+    profiles: list[Profile]
     rows: int
     repeated: int
     duplicates: str
@@ -36,7 +36,7 @@ class Draft:
         """Least improvement over the baseline: one point of ROC AUC, or a hundredth of a number's usual spread."""
         if self.target["kind"] != "continuous":
             return MARGIN
-        values = pd.Series(next(f.present for f in self.findings if f.name == self.target["name"]), dtype="float64")
+        values = pd.Series(next(f.present for f in self.profiles if f.name == self.target["name"]), dtype="float64")
         largest = values.abs().max()  # its square may be too large for a float
         return float(f"{MARGIN * (values / largest).std() * largest:.1g}")
 
@@ -47,7 +47,7 @@ class Draft:
             "problem": {"name": f"Predict {self.target['name']}"},
             "source": self.source.model_dump(mode="json", exclude_unset=True),
             "target": self.target,
-            "columns": {finding.name: finding.spec for finding in self.findings},
+            "columns": {profile.name: profile.spec for profile in self.profiles},
         }
 
 

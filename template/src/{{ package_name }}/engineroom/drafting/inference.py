@@ -25,7 +25,7 @@ from ..reading import FILE, SourceError, files_of, naming_files, read_chunks, sn
 from ..settings import LeakageParams
 from ..showing import percent
 from .draft import Draft, render
-from .profile import LEVELS, MOST, Finding, distinct, examine, is_prose
+from .profile import LEVELS, MOST, Profile, distinct, examine, is_prose
 from .target import examine_target, predicts_numbers
 
 SAMPLE_ROWS = 100_000
@@ -58,10 +58,10 @@ def infer(source: Source, target: str, types: tuple[Type, ...], numbers: bool | 
         raise ContractError(f"{source.path}: no column but {target!r} can be a feature; add columns to the data")
     if len(features) == 1:
         _require(features[0])
-    findings = [others.get(name, predicted) for name in names]
+    profiles = [others.get(name, predicted) for name in names]
     told_apart = any(f.spec["type"] == "id" and _tells_apart(sample.loc[~repeats, f.name]) for f in others.values())
     duplicates = "drop" if told_apart else "keep"
-    draft = Draft(source, section, findings, len(records), int(repeats.sum()), duplicates)
+    draft = Draft(source, section, profiles, len(records), int(repeats.sum()), duplicates)
     _note_near_copies(draft, predicted)
     return draft
 
@@ -71,20 +71,20 @@ def _tells_apart(ids: pd.Series) -> bool:
     return bool(ids.nunique() >= MOST * len(ids))
 
 
-def _other(name: str, raw: list[Any], source: Source, types: tuple[Type, ...]) -> Finding:
+def _other(name: str, raw: list[Any], source: Source, types: tuple[Type, ...]) -> Profile:
     """A column that may tell the target: files are features as they are, a table's columns if the model takes such."""
     if name in source.files or (types[0] in PARSERS and any(isinstance(value, bytes) for value in raw)):
-        return Finding(name, {"type": types[0]}, raw)
+        return Profile(name, {"type": types[0]}, raw)
     if name == FILE and source.path.is_dir():
-        return Finding(name, {"type": "id"}, raw)
-    finding = examine(name, raw, source.decimal)
-    kind = finding.spec["type"]
-    if kind not in ("id", "ignored", *types) and "role" not in finding.spec:
-        _set_aside(finding, types)
-    return finding
+        return Profile(name, {"type": "id"}, raw)
+    profile = examine(name, raw, source.decimal)
+    kind = profile.spec["type"]
+    if kind not in ("id", "ignored", *types) and "role" not in profile.spec:
+        _set_aside(profile, types)
+    return profile
 
 
-def _require(only: Finding) -> None:
+def _require(only: Profile) -> None:
     """A record without its only feature says nothing: a request must have it, where the data nearly always do."""
     if only.spec.get("nullable"):
         note = (
@@ -97,24 +97,24 @@ def _require(only: Finding) -> None:
         only.notes.append(note)
 
 
-def _set_aside(finding: Finding, types: tuple[Type, ...]) -> None:
+def _set_aside(profile: Profile, types: tuple[Type, ...]) -> None:
     """Make a column no feature, as the model takes none of its type.
 
     Few levels still serve to report quality by them, and many may be texts that somebody wrote.
     """
-    kind, levels = finding.spec["type"], set(finding.present)
+    kind, levels = profile.spec["type"], set(profile.present)
     if kind in ("category", "boolean") and len(levels) <= LEVELS:
-        finding.spec["role"] = "sensitive"
-        finding.notes.append("the model does not see it: quality is reported for each value")
+        profile.spec["role"] = "sensitive"
+        profile.notes.append("the model does not see it: quality is reported for each value")
     elif kind == "category" and "text" in types and is_prose(levels):
-        finding.spec["type"] = "text"
+        profile.spec["type"] = "text"
     else:
         if kind == "datetime":
-            finding.notes = ["type: datetime, role: time tests on the newest records"]
-        finding.ignore(f"of type {kind}, the model only takes {', '.join(types)}")
+            profile.notes = ["type: datetime, role: time tests on the newest records"]
+        profile.ignore(f"of type {kind}, the model only takes {', '.join(types)}")
 
 
-def _target(name: str, raw: list[Any], decimal: str, numbers: bool | None) -> tuple[Finding, dict[str, Any]]:
+def _target(name: str, raw: list[Any], decimal: str, numbers: bool | None) -> tuple[Profile, dict[str, Any]]:
     """The target's column and its section. Raises ContractError when this project cannot predict it."""
     if any(isinstance(value, (list, dict)) for value in raw):
         raise ContractError(f"{name!r} holds lists or objects: choose another target")
@@ -122,27 +122,27 @@ def _target(name: str, raw: list[Any], decimal: str, numbers: bool | None) -> tu
     if len(values) < 2:
         found = f"is always {shown(values[0])}" if values else "is empty"
         raise ContractError(f"{name!r} {found} in these records, so there is nothing to predict: choose another target")
-    finding, section = examine_target(name, raw, values, decimal, numbers)
-    if gaps := len(raw) - len(finding.present):
-        finding.spec["nullable"] = True
-        finding.notes.append(f"{gaps:,} records have none and cannot be learned from")
-    return finding, {"name": name} | section
+    profile, section = examine_target(name, raw, values, decimal, numbers)
+    if gaps := len(raw) - len(profile.present):
+        profile.spec["nullable"] = True
+        profile.notes.append(f"{gaps:,} records have none and cannot be learned from")
+    return profile, {"name": name} | section
 
 
-def _note_near_copies(draft: Draft, target: Finding) -> None:
+def _note_near_copies(draft: Draft, target: Profile) -> None:
     """Note the columns that tell the target by themselves or together, as the pipeline would stop for them."""
-    findings = {finding.name: finding for finding in draft.findings if finding.spec["type"] not in PARSERS}
-    frame = pd.DataFrame({name: finding.values for name, finding in findings.items()}).dropna(subset=[target.name])
+    profiles = {profile.name: profile for profile in draft.profiles if profile.spec["type"] not in PARSERS}
+    frame = pd.DataFrame({name: profile.values for name, profile in profiles.items()}).dropna(subset=[target.name])
     if len(frame) < TELLING_ROWS:
         return
     doubt = "known before the outcome? If not: type: ignored"
     alone, together = telling(frame, contract.parse(draft.content, "the draft"), LeakageParams(), seed=0)
     for name, score in alone.items():
-        findings[name].notes.insert(0, f"tells the target all by itself ({score:.3f}): is it {doubt}")
+        profiles[name].notes.insert(0, f"tells the target all by itself ({score:.3f}): is it {doubt}")
     for names, rule in together:
         for name in names:
             others = " and ".join(shown(other) for other in names if other != name)
-            findings[name].notes.insert(0, f"makes up the target with {others} ({rule}): are they {doubt}")
+            profiles[name].notes.insert(0, f"makes up the target with {others} ({rule}): are they {doubt}")
 
 
 def locate(data: str, query: str, types: tuple[Type, ...]) -> Source:
@@ -215,10 +215,10 @@ def write(draft: Draft, out: Path) -> None:
 
 def summarise(draft: Draft) -> None:
     print(f"{draft.source.path}: looked at {draft.rows:,} records; {draft.repeated:,} repeated ones\n")
-    width = max(len(finding.name) for finding in draft.findings)
-    for finding in draft.findings:
-        gaps = percent(finding.missing) if finding.missing else ""
-        line = f"  {finding.name:<{width}}  {finding.spec['type']:<8}  {gaps:>6}  {'; '.join(finding.notes)}"
+    width = max(len(profile.name) for profile in draft.profiles)
+    for profile in draft.profiles:
+        gaps = percent(profile.missing) if profile.missing else ""
+        line = f"  {profile.name:<{width}}  {profile.spec['type']:<8}  {gaps:>6}  {'; '.join(profile.notes)}"
         print(line.rstrip())
     positive = f", positive class {draft.target['positive']!r}" if "positive" in draft.target else ""
     print(f"\n{contract.PATH} predicts {draft.target['name']!r} ({draft.target['kind']}{positive}).")

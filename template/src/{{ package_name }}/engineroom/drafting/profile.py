@@ -37,7 +37,7 @@ OTHER_WAY_ROUND = str.maketrans("dm", "md")
 
 
 @dataclass
-class Finding:
+class Profile:
     """One column: what contract.yaml will say of it, its typed values and what a person should know."""
 
     name: str
@@ -101,29 +101,29 @@ def reads(values: list[Any], spec: dict[str, Any], decimal: str) -> bool:
     return True
 
 
-def examine(name: str, raw: list[Any], decimal: str) -> Finding:
+def examine(name: str, raw: list[Any], decimal: str) -> Profile:
     """What one column tells by itself; `raw` is what the source holds, one value a record."""
     if any(isinstance(value, (list, dict)) for value in raw):
-        return Finding(name, {"type": "ignored"}, list(map(str, raw)), ["holds lists or objects"])
+        return Profile(name, {"type": "ignored"}, list(map(str, raw)), ["holds lists or objects"])
     spec, notes = _type(distinct(raw), decimal)
-    finding = Finding(name, spec, typed(raw, spec, decimal), notes)
+    profile = Profile(name, spec, typed(raw, spec, decimal), notes)
     if spec["type"] != "ignored":
-        _note_gaps(finding, raw)
-        _judge(finding)
-        _note_spellings(finding)
-        note_markers(finding)
-    describe(finding)
-    return finding
+        _note_gaps(profile, raw)
+        _judge(profile)
+        _note_spellings(profile)
+        note_markers(profile)
+    describe(profile)
+    return profile
 
 
-def describe(finding: Finding) -> None:
+def describe(profile: Profile) -> None:
     """Adds the observed range or levels; they are no rule yet, so values outside are accepted."""
-    kind, levels = finding.spec["type"], sorted(set(finding.present))
+    kind, levels = profile.spec["type"], sorted(set(profile.present))
     if kind in NUMERIC:
         low, high = (int(level) if kind == "integer" else level for level in (levels[0], levels[-1]))
-        finding.spec |= {"min": low, "max": high, "outside": "accept"}
-    elif kind == "category" and finding.spec.get("role") != "pii" and len(levels) <= LEVELS:
-        finding.spec |= {"allowed": levels, "outside": "accept"}
+        profile.spec |= {"min": low, "max": high, "outside": "accept"}
+    elif kind == "category" and profile.spec.get("role") != "pii" and len(levels) <= LEVELS:
+        profile.spec |= {"allowed": levels, "outside": "accept"}
 
 
 def _type(values: list[Any], decimal: str) -> tuple[dict[str, Any], list[str]]:
@@ -200,68 +200,68 @@ def is_prose(texts: Collection[str]) -> bool:
     return 2 * sum(bool(PROSE.search(text)) for text in texts) > len(texts)
 
 
-def _note_gaps(finding: Finding, raw: Sequence[Any]) -> None:
-    words = {r for r, v in zip(raw, finding.values, strict=True) if v is None and isinstance(r, str) and r.strip()}
-    if finding.missing:
-        finding.spec["nullable"] = True
+def _note_gaps(profile: Profile, raw: Sequence[Any]) -> None:
+    words = {r for r, v in zip(raw, profile.values, strict=True) if v is None and isinstance(r, str) and r.strip()}
+    if profile.missing:
+        profile.spec["nullable"] = True
     if words:
-        finding.notes.append(f"{', '.join(map(shown, sorted(words)))} counts as missing")
-    if finding.missing > 0.7:
-        finding.notes.append(f"{percent(finding.missing)} missing: quality.drop_above_missing leaves it out")
+        profile.notes.append(f"{', '.join(map(shown, sorted(words)))} counts as missing")
+    if profile.missing > 0.7:
+        profile.notes.append(f"{percent(profile.missing)} missing: quality.drop_above_missing leaves it out")
 
 
-def _note_spellings(finding: Finding) -> None:
-    levels = sorted(set(finding.present)) if finding.spec["type"] == "category" else []
+def _note_spellings(profile: Profile) -> None:
+    levels = sorted(set(profile.present)) if profile.spec["type"] == "category" else []
     spelt = {level.casefold(): level for level in levels}
     if twice := [level for level in levels if level != spelt[level.casefold()]]:
         pair = f"{shown(twice[0])} and {shown(spelt[twice[0].casefold()])}"
-        finding.notes.append(f"{pair} differ only in case: if they are one level, write it one way in the data")
+        profile.notes.append(f"{pair} differ only in case: if they are one level, write it one way in the data")
 
 
-def note_markers(finding: Finding) -> None:
+def note_markers(profile: Profile) -> None:
     """Levels that are words for no value: a category takes them as they are."""
-    levels = sorted(set(finding.present)) if finding.spec["type"] == "category" and not finding.nearly_numbers else []
+    levels = sorted(set(profile.present)) if profile.spec["type"] == "category" and not profile.nearly_numbers else []
     if words := [shown(level) for level in levels if level.casefold() in SAY_MISSING]:
-        finding.notes.append(f"{', '.join(words)} may mean a missing value: list it in source.missing then")
+        profile.notes.append(f"{', '.join(words)} may mean a missing value: list it in source.missing then")
 
 
-def _judge(finding: Finding) -> None:
+def _judge(profile: Profile) -> None:
     """Columns that are no plain feature: constants, identifiers and free text."""
-    present, kind = finding.present, finding.spec["type"]
+    present, kind = profile.present, profile.spec["type"]
     share = len(set(present)) / max(len(present), 1)
-    named_id = ID_NAME.search(finding.name)
+    named_id = ID_NAME.search(profile.name)
     if len(set(present)) < 2:
-        finding.ignore(f"is always {shown(present[0])}{' or missing' if finding.missing else ''}")
-    elif finding.spec.get("role") == "pii" or kind not in ("integer", "category"):
+        profile.ignore(f"is always {shown(present[0])}{' or missing' if profile.missing else ''}")
+    elif profile.spec.get("role") == "pii" or kind not in ("integer", "category"):
         return
-    elif POSTAL_CODE.search(finding.name):
-        finding.notes.append("a postal code: type: category; its first digits in a column of their own may tell more")
+    elif POSTAL_CODE.search(profile.name):
+        profile.notes.append("a postal code: type: category; its first digits in a column of their own may tell more")
     elif named_id and share > 0.2:
-        finding.spec["type"] = "id"
+        profile.spec["type"] = "id"
         if share < 1:
-            finding.notes.append("repeats: role: group keeps the records of one value in one part of the split")
+            profile.notes.append("repeats: role: group keeps the records of one value in one part of the split")
     elif named_id and kind == "integer":
-        finding.notes.append("looks like a code: type: category if its size means nothing")
+        profile.notes.append("looks like a code: type: category if its size means nothing")
     elif named_id and len(set(present)) > LEVELS:
-        finding.notes.append("names what has several records: role: group, if the model will meet new ones")
+        profile.notes.append("names what has several records: role: group, if the model will meet new ones")
     elif share > 0.5 and len(present) >= TELLING_ROWS:
-        _judge_differing(finding, share)
+        _judge_differing(profile, share)
 
 
-def _judge_differing(finding: Finding, share: float) -> None:
+def _judge_differing(profile: Profile, share: float) -> None:
     """Whole numbers or texts of which most differ; `share` is that of the distinct ones."""
-    present = finding.present
-    if finding.nearly_numbers:
-        finding.ignore("until then it is ignored")
-    elif finding.spec["type"] == "integer":
-        if share == 1 and not finding.missing and max(present) - min(present) < 2 * len(present):
-            finding.spec["type"] = "id"
+    present = profile.present
+    if profile.nearly_numbers:
+        profile.ignore("until then it is ignored")
+    elif profile.spec["type"] == "integer":
+        if share == 1 and not profile.missing and max(present) - min(present) < 2 * len(present):
+            profile.spec["type"] = "id"
         elif share == 1:
-            finding.notes.append("no value occurs twice: type: id if it only tells records apart")
+            profile.notes.append("no value occurs twice: type: id if it only tells records apart")
     elif share == 1 and not any(map(PROSE.search, present)):
-        finding.spec["type"] = "id"
+        profile.spec["type"] = "id"
     elif share > 0.9 or mean(map(len, present)) > 40:
-        finding.spec["type"] = "text"
-        finding.notes.append("free text, nearly every value differs")
+        profile.spec["type"] = "text"
+        profile.notes.append("free text, nearly every value differs")
     else:
-        finding.notes.append(f"{len(set(present)):,} levels: type: ignored if they tell nothing")
+        profile.notes.append(f"{len(set(present)):,} levels: type: ignored if they tell nothing")

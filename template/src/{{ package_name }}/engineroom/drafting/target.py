@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from ..contract import NUMERIC, ContractError
-from .profile import Finding, describe, fitting, note_markers, reads, typed
+from .profile import Profile, describe, fitting, note_markers, reads, typed
 
 FEW_LEVELS, MANY_LEVELS = 20, 100  # a whole number with few may well be a class; a text with many is none
 RARE = 10  # records of a class below which neither learning nor measuring makes sense
@@ -26,7 +26,7 @@ def predicts_numbers(path: Path) -> bool | None:
 
 def examine_target(
     name: str, raw: list[Any], values: list[Any], decimal: str, numbers: bool | None
-) -> tuple[Finding, dict[str, Any]]:
+) -> tuple[Profile, dict[str, Any]]:
     """The column and the rest of the target's section, of all raw values and of those that differ.
 
     Args:
@@ -52,7 +52,7 @@ def _are_numbers(values: list[Any], decimal: str) -> bool:
     return not whole and reads(values, {"type": "number"}, decimal)
 
 
-def _numbers(name: str, raw: list[Any], values: list[Any], decimal: str) -> tuple[Finding, dict[str, Any]]:
+def _numbers(name: str, raw: list[Any], values: list[Any], decimal: str) -> tuple[Profile, dict[str, Any]]:
     spec = next(fitting(values, decimal, NUMERIC), None)
     if spec is None:
         odd = next((value for value in values if not reads([value], {"type": "number"}, decimal)), values[0])
@@ -61,28 +61,28 @@ def _numbers(name: str, raw: list[Any], values: list[Any], decimal: str) -> tupl
             "or make a classification project"
         )
     notes = [f"only {len(values)} different numbers: are they classes?"] if len(values) <= FEW_LEVELS else []
-    finding = Finding(name, spec | {"role": "target"}, typed(raw, spec, decimal), notes)
-    describe(finding)
-    return finding, {"kind": "continuous", "unit": ""}
+    profile = Profile(name, spec | {"role": "target"}, typed(raw, spec, decimal), notes)
+    describe(profile)
+    return profile, {"kind": "continuous", "unit": ""}
 
 
-def _classes(name: str, raw: list[Any], decimal: str) -> tuple[Finding, dict[str, Any]]:
+def _classes(name: str, raw: list[Any], decimal: str) -> tuple[Profile, dict[str, Any]]:
     """Labels are text as the data spells them, whole numbers too: they have names, not sizes."""
     spec = {"type": "category", "role": "target"}
-    finding = Finding(name, spec, typed(raw, spec, decimal))
-    counts = Counter(finding.present)
-    if len(counts) > min(MANY_LEVELS, max(2, len(finding.present) / 3)):
+    profile = Profile(name, spec, typed(raw, spec, decimal))
+    counts = Counter(profile.present)
+    if len(counts) > min(MANY_LEVELS, max(2, len(profile.present) / 3)):
         raise ContractError(
             f"{name!r} has {len(counts):,} different values, such as {shown(min(counts))}, in "
-            f"{len(finding.present):,} records, so it holds no classes: choose another target"
+            f"{len(profile.present):,} records, so it holds no classes: choose another target"
         )
     if len({label.casefold() for label in counts}) < len(counts):
         labels = ", ".join(map(shown, sorted(counts)))
         raise ContractError(f"{name!r} spells one class in two ways ({labels}): write it one way in the data")
-    finding.spec["allowed"] = sorted(counts)
-    finding.notes += [f"only {n} records of {shown(label)}" for label, n in counts.items() if n < RARE]
-    note_markers(finding)
-    return finding, _kind_of(counts)
+    profile.spec["allowed"] = sorted(counts)
+    profile.notes += [f"only {n} records of {shown(label)}" for label, n in counts.items() if n < RARE]
+    note_markers(profile)
+    return profile, _kind_of(counts)
 
 
 def _kind_of(counts: Counter[Any]) -> dict[str, str]:

@@ -20,7 +20,7 @@ from evidently import DataDefinition, Dataset, Report
 from evidently.presets import DataDriftPreset
 from scipy.stats import fisher_exact
 
-from ..bundle import COMPONENT, REFERENCE, Bundle
+from ..bundle import EMBEDDING, REFERENCE, Bundle
 from ..contract import UserError
 from ..settings import DriftParams, Environment, load_params
 from ..showing import RARE, harmless
@@ -62,7 +62,7 @@ def compare(window: Mapping[str, list[Any]], bundle: Bundle, params: DriftParams
     gone = sorted(name for name in lasting if name in window and is_gone(past[name], present[name]))
     limits = {name: limit(past[name], present[name], params) for name in compared}
     missing = {name: [float(part[name].isna().mean()) for part in (past, present)] for name in compared}
-    observed = [name for name in compared if not name.startswith(COMPONENT)]  # the reference has some of those only
+    observed = [name for name in compared if not name.startswith(EMBEDDING)]  # the reference has some of those only
     gaps = [name for name in observed if gaps_moved(past[name], present[name])]
     needed = math.floor(params.share * (len(compared) + len(gone))) + 1  # so many columns are drift
     share = max(0, needed - len(gone)) / len(compared)  # Evidently counts those that it compares, and shows this

@@ -20,7 +20,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.validation import has_fit_parameter
 
-from ...bundle import EMBEDDING
+from ...bundle import COMPONENTS_OUTPUT
 from ...encoding import Encoder, Framework, Inputs
 from ...judging import Decision
 from .. import Watch
@@ -145,6 +145,6 @@ def _directions(features: Any) -> np.ndarray:
 def _project(graph: onnx.GraphProto, matrix: str, directions: np.ndarray) -> None:
     """Add matrix @ directions (width, k) to a graph's outputs."""
     graph.initializer.append(numpy_helper.from_array(directions, "directions"))
-    graph.node.append(onnx.helper.make_node("MatMul", [matrix, "directions"], [EMBEDDING]))
+    graph.node.append(onnx.helper.make_node("MatMul", [matrix, "directions"], [COMPONENTS_OUTPUT]))
     shape = ["records", directions.shape[1]]
-    graph.output.append(onnx.helper.make_tensor_value_info(EMBEDDING, onnx.TensorProto.FLOAT, shape))
+    graph.output.append(onnx.helper.make_tensor_value_info(COMPONENTS_OUTPUT, onnx.TensorProto.FLOAT, shape))

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...bundle import EMBEDDING
+from ...bundle import COMPONENTS_OUTPUT
 from ...encoding import Encoder, Framework, Inputs
 from ...judging import Decision
 from .. import Watch
@@ -113,7 +113,7 @@ def export(fitted: Fitted, inputs: Inputs, path: Path) -> str:
             external_data=False,
             verbose=False,
             input_names=[name],
-            output_names=[OUTPUT, EMBEDDING][: 1 + bool(fitted.network.components)],
+            output_names=[OUTPUT, COMPONENTS_OUTPUT][: 1 + bool(fitted.network.components)],
             dynamic_shapes=({0: torch.export.Dim("records")},),
         )
     return OUTPUT

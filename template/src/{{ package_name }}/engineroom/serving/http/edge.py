@@ -25,7 +25,7 @@ from ..routes import SMALL, PlainRoute, declare
 from .lifecycle import Lifecycle
 from .logs import access_line, access_writer, quoted
 from .metrics import OTHER, Metrics
-from .problems import ENDS, RETRY, Problem
+from .problems import ENDS, RETRY, ProblemDetails
 from .security import keyrings
 
 log = logging.getLogger(__name__)
@@ -55,23 +55,23 @@ WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
 MOST_OF_PATH = 200  # bytes of a path in the log, where it is no route's
 WORD = re.compile(rb"[a-z][a-z._-]{0,19}|v\d|").fullmatch  # what a path may show in the log: no key, no part of one
 
-NO_KEY = Problem(
+NO_KEY = ProblemDetails(
     401,
     "Not authenticated",
     "Send a valid API key as `Authorization: Bearer KEY` or `X-API-Key: KEY`.",
     headers={"WWW-Authenticate": "Bearer"},
 )
-NO_HOST = Problem(400, "Malformed request", "A request names its host once (RFC 9112, 3.2).", headers=ENDS)
-NO_ADMIN = Problem(404, "Not Found", "There is no such route.")
-BUSY = Problem(
+NO_HOST = ProblemDetails(400, "Malformed request", "A request names its host once (RFC 9112, 3.2).", headers=ENDS)
+NO_ADMIN = ProblemDetails(404, "Not Found", "There is no such route.")
+BUSY = ProblemDetails(
     503, "Too many requests at once", "The service works at its limit: try again in a second.", headers=RETRY
 )
-FULL = Problem(
+FULL = ProblemDetails(
     503, "Too much at once", "The service holds as much of requests as it can: try again in a second.", headers=RETRY
 )
-SLOW_BODY = Problem(408, "Request timeout", "The request's body did not arrive in time.", headers=ENDS)
-SLOW = Problem(503, "Timeout", "The answer took too long and was given up.", headers=RETRY)
-FAILED = Problem(500, "Internal error", "The service failed; its log says why.")
+SLOW_BODY = ProblemDetails(408, "Request timeout", "The request's body did not arrive in time.", headers=ENDS)
+SLOW = ProblemDetails(503, "Timeout", "The answer took too long and was given up.", headers=RETRY)
+FAILED = ProblemDetails(500, "Internal error", "The service failed; its log says why.")
 
 
 def surround(app: FastAPI, environment: Environment, lifecycle: Lifecycle, metrics: Metrics) -> None:
@@ -95,7 +95,7 @@ class Exchange:
     status = 0  # until the answer begins
     size = held = 0  # bytes of the body so far, and those of them that count against `max_bodies_bytes`
     reading: bool | None = None  # whether the body is still arriving; None where no handler has asked for it
-    refusal: Problem | None = None  # what is answered in place of a handler that was cancelled
+    refusal: ProblemDetails | None = None  # what is answered in place of a handler that was cancelled
 
     def __init__(self, edge: "Edge", receive: Receive, send: Send, headers: Sequence[Header], state: Any) -> None:
         self._edge, self._receive, self._send, self._headers, self.state = edge, receive, send, headers, state
@@ -200,7 +200,7 @@ class Edge:
                 self.lifecycle.begin(state)  # its body has come since, and no handler read it: it waits no longer
         self._record(scope, state, exchange.status, perf_counter() - exchange.began)
 
-    def too_much(self, exchange: Exchange) -> Problem | None:
+    def too_much(self, exchange: Exchange) -> ProblemDetails | None:
         """A part of a body has arrived: the refusal, where the service now holds or does too much, else None."""
         if exchange.size > SMALL:  # what smaller ones hold is bounded by the number of connections
             self._held += exchange.size - exchange.held
@@ -212,7 +212,9 @@ class Edge:
         others = max(self.in_flight - 1, self.lifecycle.begin(exchange.state))  # which may have begun while it came
         return BUSY if others >= self._max_in_flight else None
 
-    async def _pass_on(self, scope: Scope, receive: Receive, exchange: Exchange, limited: bool) -> Problem | None:
+    async def _pass_on(
+        self, scope: Scope, receive: Receive, exchange: Exchange, limited: bool
+    ) -> ProblemDetails | None:
         """Let the application answer. Gives what to answer in its place where it fails or takes too long, else None."""
         task = asyncio.current_task()
         assert task is not None
@@ -253,7 +255,7 @@ class Edge:
 
     def _refusal(
         self, path: str, administers: bool, headers: dict[bytes, bytes], state: dict[str, Any]
-    ) -> Problem | None:
+    ) -> ProblemDetails | None:
         """Why a request does not get in, by its path and its key; whose key it is, is noted in `state`."""
         keys = self._keys
         if administers:

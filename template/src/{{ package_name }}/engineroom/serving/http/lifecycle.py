@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..log import PredictionLog
-from .problems import RETRY, Problem
+from .problems import RETRY, ProblemDetails
 
 
 @dataclass
@@ -27,11 +27,11 @@ class Lifecycle:
         return ahead
 
     def check(self, log: PredictionLog) -> None:
-        """Raises Problem, 503, when no requests should be sent here."""
+        """Raises ProblemDetails, 503, when no requests should be sent here."""
         if self.draining:
             reason = "The service is about to end and finishes what it has begun."
         elif log.policy == "block" and not log.writable:
             reason = "The prediction log is down."
         else:
             return
-        raise Problem(503, "Not ready", reason, headers=RETRY)
+        raise ProblemDetails(503, "Not ready", reason, headers=RETRY)

@@ -51,7 +51,7 @@ class ProblemDocument(BaseModel):
     errors: list[FieldError] = []
 
 
-class Problem(Exception):
+class ProblemDetails(Exception):
     """An answer that is not a prediction. Raised anywhere below a route, it is the route's answer.
 
     Those of `edge` and `protocol` are always the same: they are made once and sent, not raised.
@@ -102,41 +102,41 @@ def shortened(detail: str) -> str:
     return detail if len(detail) <= QUOTED else f"{detail[: QUOTED // 2]} ... {detail[-QUOTED // 2 :]}"
 
 
-def unfit(errors: Sequence[FieldError], count: int = 0) -> Problem:
+def unfit(errors: Sequence[FieldError], count: int = 0) -> ProblemDetails:
     """Values that do not fit the contract, or records that are out of its scope; `count` where not all are given."""
     count, errors = count or len(errors), errors[:SHOWN]
     named = ", ".join(dict.fromkeys(error.pointer or "the body" for error in errors[:5]))
     if all(error.kind == "out_of_scope" for error in errors):
-        return Problem(422, "Out of scope", f"{errors[0].detail}: {named}", errors)
+        return ProblemDetails(422, "Out of scope", f"{errors[0].detail}: {named}", errors)
     many = f"{count} value(s)" if count < SHOWN else f"{SHOWN} values or more"  # nobody counts further
-    return Problem(422, TITLES[422], f"{many} do not fit: {named}", errors)
+    return ProblemDetails(422, TITLES[422], f"{many} do not fit: {named}", errors)
 
 
-def unfit_at(path: Iterable[str | int], detail: str) -> Problem:
+def unfit_at(path: Iterable[str | int], detail: str) -> ProblemDetails:
     """One value of a body that does not fit, by its path."""
     return unfit([FieldError(pointer=pointer_to(path), detail=detail)])
 
 
-def misread(found: Sequence[Any]) -> Problem:
+def misread(found: Sequence[Any]) -> ProblemDetails:
     """What Pydantic's `errors()` hold of a body."""
     errors = [FieldError(pointer=pointer_to(entry["loc"]), detail=own_words(entry)) for entry in found[:SHOWN]]
     return unfit(errors, len(found))
 
 
-def not_json() -> Problem:
+def not_json() -> ProblemDetails:
     """The answer to a body that is no JSON."""
-    return Problem(400, TITLES[400], "The request's body is not valid JSON.")
+    return ProblemDetails(400, TITLES[400], "The request's body is not valid JSON.")
 
 
 def install(app: FastAPI) -> None:
     """Answer every refusal with a problem document; `edge` does so for what nobody expects."""
-    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(ProblemDetails, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
 
 
 async def _problem(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Problem)
+    assert isinstance(error, ProblemDetails)
     return error.response(request.scope)
 
 
@@ -155,4 +155,4 @@ async def _http(request: Request, error: Exception) -> Response:
         return Response(None, status, error.headers)
     title = http.client.responses.get(status, str(status))
     detail = f"{request.method} {request.url.path}: {error.detail}"
-    return Problem(status, title, detail, headers=error.headers).response(request.scope)
+    return ProblemDetails(status, title, detail, headers=error.headers).response(request.scope)

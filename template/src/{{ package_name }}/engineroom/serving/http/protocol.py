@@ -15,19 +15,23 @@ from ...settings import Environment
 from .edge import API_HEADERS
 from .lifecycle import Lifecycle
 from .metrics import Metrics
-from .problems import ENDS, RETRY, Problem
+from .problems import ENDS, RETRY, ProblemDetails
 
 MOST_HEADERS = 100  # of a request; once read, a header of four bytes takes thirty times as many
 MOST_QUEUED = 16  # requests of one connection that wait while an earlier one is answered
 CHUNK_FRAME = 20  # bytes around the content of a chunk: its size in at most 16 digits, and two line ends
 
-MALFORMED = Problem(400, "Malformed request", "This is not HTTP.", headers=ENDS)
-SLOW_HEADERS = Problem(408, "Request timeout", "The request's headers did not arrive in time.", headers=ENDS)
-LARGE_HEADERS = Problem(
+MALFORMED = ProblemDetails(400, "Malformed request", "This is not HTTP.", headers=ENDS)
+SLOW_HEADERS = ProblemDetails(408, "Request timeout", "The request's headers did not arrive in time.", headers=ENDS)
+LARGE_HEADERS = ProblemDetails(
     431, "Headers too large", "The headers or trailers are larger, or more, than this service reads.", headers=ENDS
 )
-CROWDED = Problem(503, "Too many connections", "The service has no connection left: try again.", headers=RETRY | ENDS)
-QUEUED = Problem(503, "Too many requests queued", "Too many requests wait on this connection.", headers=RETRY | ENDS)
+CROWDED = ProblemDetails(
+    503, "Too many connections", "The service has no connection left: try again.", headers=RETRY | ENDS
+)
+QUEUED = ProblemDetails(
+    503, "Too many requests queued", "Too many requests wait on this connection.", headers=RETRY | ENDS
+)
 
 
 class Refused(Exception):
@@ -170,11 +174,11 @@ class GuardedProtocol(HttpToolsProtocol):
             self._deadline.cancel()
             self._deadline = None
 
-    def _refuse(self, refusal: Problem) -> None:
+    def _refuse(self, refusal: ProblemDetails) -> None:
         self._refusal = refusal
         raise Refused
 
-    def _end(self, refusal: Problem, silently: bool = False) -> None:
+    def _end(self, refusal: ProblemDetails, silently: bool = False) -> None:
         """End the connection: at once and with an answer, or after the answers to requests that are here already."""
         self._disarm()
         if self.transport.is_closing():

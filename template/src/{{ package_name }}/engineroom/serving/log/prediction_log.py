@@ -27,7 +27,7 @@ from .database import Row
 
 log = logging.getLogger(__name__)
 
-Policy = Literal["drop", "block"]
+LogPolicy = Literal["drop", "block"]
 Result = TypeVar("Result")
 
 BATCH = 500  # rows that are written without a wait for others
@@ -80,7 +80,7 @@ class PredictionLog:
     """
 
     def __init__(
-        self, url: str, *, policy: Policy = "drop", capacity: int = 10_000, retention_days: float | None = None
+        self, url: str, *, policy: LogPolicy = "drop", capacity: int = 10_000, retention_days: float | None = None
     ) -> None:
         """`capacity` is in rows.
 

@@ -11,7 +11,7 @@ from pydantic_core import from_json
 from ...contract import Contract
 from ...encoding import MEDIA_TYPES
 from ...reading import Finding, Reader, repeated_key
-from ..http import SHOWN, TITLES, FieldError, Problem, not_json, pointer_to, shortened, unfit, unfit_at
+from ..http import SHOWN, TITLES, FieldError, ProblemDetails, not_json, pointer_to, shortened, unfit, unfit_at
 
 JSON = "application/json"
 # A value of two bytes takes sixty and more once it is read, and while that goes on no other request does.
@@ -35,16 +35,16 @@ class Table(NamedTuple):
 
 
 async def read(request: Request, most: int) -> bytes:
-    """A request's body. Raises Problem, 413, once it is larger than `most` bytes."""
+    """A request's body. Raises ProblemDetails, 413, once it is larger than `most` bytes."""
     parts, size, more = [], 0, True
     while more:
         message = await request.receive()
         if message["type"] == "http.disconnect":
-            raise Problem(400, "Cut off", "The connection ended before the body did.")
+            raise ProblemDetails(400, "Cut off", "The connection ended before the body did.")
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > most:
-            raise Problem(413, TITLES[413], f"The body is larger than {most:,} bytes.")
+            raise ProblemDetails(413, TITLES[413], f"The body is larger than {most:,} bytes.")
         more = message.get("more_body", False)
     return b"".join(parts)  # once: adding each part to those before takes seconds for a large body in small parts
 
@@ -57,20 +57,22 @@ def fields_of(media: str, body: bytes, bare: Mapping[str, str]) -> dict[str, Any
 
 
 def json_of(media: str, body: bytes, bare: Mapping[str, str] | None = None, most: int = MOST_VALUES) -> Any:
-    """Raises Problem, 415 or 400, when there is no JSON, 413 when it holds more values than fit into memory.
+    """Raises ProblemDetails, 415 or 400, when there is no JSON, 413 when it holds more values than fit into memory.
 
     And 400 when an object has a key twice: a program that keeps the other of the two values would see another record.
     """
     if media != JSON and not media.endswith("+json"):
-        raise Problem(415, TITLES[415], f"The body is {media}, allowed are {', '.join((JSON, *(bare or ())))}.")
+        raise ProblemDetails(415, TITLES[415], f"The body is {media}, allowed are {', '.join((JSON, *(bare or ())))}.")
     if _has_more(body, most):
-        raise Problem(413, TITLES[413], f"The body holds more than {most:,} values.")
+        raise ProblemDetails(413, TITLES[413], f"The body holds more than {most:,} values.")
     try:
         content = from_json(body)
     except ValueError:
         raise not_json() from None
     if (key := repeated_key(body, *_counted(content, body.count(b"{")))) is not None:
-        raise Problem(400, "Ambiguous JSON", f"An object of the request's body has the key {shortened(key)!r} twice.")
+        raise ProblemDetails(
+            400, "Ambiguous JSON", f"An object of the request's body has the key {shortened(key)!r} twice."
+        )
     return content
 
 
@@ -155,13 +157,13 @@ def columns_of(columns: Any, reader: Reader, most: int, place: Place, path: str 
 
 
 def check_rows(rows: int, most: int, path: Sequence[str]) -> None:
-    """Raises Problem, 422, for no records, and for more than are taken at once."""
+    """Raises ProblemDetails, 422, for no records, and for more than are taken at once."""
     if not 1 <= rows <= most:
         raise unfit_at(path, f"1 to {most:,} records are taken at once, found {rows:,}")
 
 
 def expect(value: Any, kind: type[K], path: Sequence[str | int]) -> K:
-    """The value. Raises Problem, 422, where it is not of this kind."""
+    """The value. Raises ProblemDetails, 422, where it is not of this kind."""
     if not isinstance(value, kind):
         wanted = {"dict": "an object", "list": "a list", "str": "a text"}[kind.__name__]
         raise unfit_at(path, f"{wanted} is expected")

@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from ...contract import Contract
-from ..http import RETRY, TITLES, Problem, misread, responses
+from ..http import RETRY, TITLES, ProblemDetails, misread, responses
 from ..log import LogUnavailable
 from .body import JSON, json_of, media_type, read
 from .service import Service
@@ -54,9 +54,9 @@ def feedback(app: FastAPI, service: Service) -> None:
         try:
             missing = await to_thread.run_sync(log.feedback, outcomes, limiter=limiter)
         except LogUnavailable as error:
-            raise Problem(503, TITLES[503], str(error), headers=RETRY) from None
+            raise ProblemDetails(503, TITLES[503], str(error), headers=RETRY) from None
         if single and missing:
-            raise Problem(404, TITLES[404], f"No prediction {missing[0]} is in the log.")
+            raise ProblemDetails(404, TITLES[404], f"No prediction {missing[0]} is in the log.")
         return Stored(stored=len(outcomes) - len(missing), unknown=missing)
 
 

@@ -16,12 +16,12 @@ from .scorer import Scorer
 
 log = logging.getLogger(__name__)
 
-Role = Literal["champion", "challenger", "shadow"]
+ModelRole = Literal["champion", "challenger", "shadow"]
 
 
 class Choice(NamedTuple):
     scorer: Scorer
-    role: Role
+    role: ModelRole
 
 
 class Models:

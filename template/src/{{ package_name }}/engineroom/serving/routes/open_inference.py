@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from ...contract import Column, Contract
 from ...reading import Reader
 from ...scoring import Answer
-from ..http import TITLES, Problem, responses, unfit_at
+from ..http import TITLES, ProblemDetails, responses, unfit_at
 from .body import JSON, Table, columns_of, expect
 from .routes import add_post, answer_many, as_columns
 from .service import Service
@@ -96,7 +96,7 @@ def _question(contract: Contract, records: Sequence[Mapping[str, Any]]) -> dict[
 
 
 def tensors(content: Any, reader: Reader, most: int) -> Table:
-    """Input tensors of shape (n) or (n, 1) as columns. Raises Problem, 422."""
+    """Input tensors of shape (n) or (n, 1) as columns. Raises ProblemDetails, 422."""
     inputs = expect(expect(content, dict, ()).get("inputs"), list, ("inputs",))
     columns, places = {}, {}
     for number, tensor in enumerate(inputs):
@@ -152,4 +152,4 @@ def _described(name: str, column: Column) -> dict[str, Any]:
 
 def _check_name(name: str) -> None:
     if name != NAME:
-        raise Problem(404, TITLES[404], f"There is no model {name!r}, only {NAME!r}.")
+        raise ProblemDetails(404, TITLES[404], f"There is no model {name!r}, only {NAME!r}.")

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
 from ...bundle import BundleError
-from ..http import TITLES, Problem, responses
+from ..http import TITLES, ProblemDetails, responses
 from .service import Service
 
 log = logging.getLogger(__name__)
@@ -32,4 +32,4 @@ def reload(app: FastAPI, service: Service) -> None:
         try:
             return {"models": await run_in_threadpool(take_over, app, service)}
         except BundleError as error:
-            raise Problem(409, TITLES[409], str(error)) from None
+            raise ProblemDetails(409, TITLES[409], str(error)) from None

@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from ...reading import Reader
 from ...scoring import Answer
-from ..http import Problem
+from ..http import ProblemDetails
 from .body import Table, is_dense, json_of, media_type, most_values, read
 from .service import LARGE, Answered, Service
 
@@ -27,7 +27,7 @@ CONTENT_TYPE = b"content-type", b"application/json"
 
 
 class PlainRoute(APIRoute):
-    """A POST route whose handler gets the request as it is and raises Problem where it cannot answer.
+    """A POST route whose handler gets the request as it is and raises ProblemDetails where it cannot answer.
 
     `edge` sets `direct` where nothing is lost by that: there are no dependencies, of the application or of a router.
     """
@@ -39,7 +39,7 @@ class PlainRoute(APIRoute):
             return await super().handle(scope, receive, send)
         try:
             response = await self.endpoint(Request(scope, receive))
-        except Problem as problem:
+        except ProblemDetails as problem:
             response = problem.response(scope)
         except Exception as error:  # the application may have a handler for it
             response = ExceptionMiddleware(partial(_raise, [error]), scope["app"].exception_handlers)

@@ -31,7 +31,7 @@ class Scored(NamedTuple):
 
 
 Waiting = tuple[Record, "asyncio.Future[Scored]"]
-Result = list[Scored] | Exception
+ScoredBatch = list[Scored] | Exception
 
 
 class Scorer:
@@ -73,11 +73,13 @@ class Scorer:
             _resolve(batch, self._scored(batch))
         self._busy = False
 
-    def _deliver(self, loop: asyncio.AbstractEventLoop, batch: Sequence[Waiting], work: asyncio.Future[Result]) -> None:
+    def _deliver(
+        self, loop: asyncio.AbstractEventLoop, batch: Sequence[Waiting], work: asyncio.Future[ScoredBatch]
+    ) -> None:
         _resolve(batch, work.result())
         self._next(loop)
 
-    def _scored(self, batch: Sequence[Waiting]) -> Result:
+    def _scored(self, batch: Sequence[Waiting]) -> ScoredBatch:
         try:
             return _split(self.predictor.predict([record for record, _ in batch]))
         except Exception as error:  # each request answers it as its own
@@ -95,7 +97,7 @@ class Scorer:
         return batch
 
 
-def _resolve(batch: Sequence[Waiting], result: Result) -> None:
+def _resolve(batch: Sequence[Waiting], result: ScoredBatch) -> None:
     for row, (_, future) in enumerate(batch):
         if future.done():  # given up meanwhile
             continue

@@ -21,10 +21,10 @@ from ...encoding import Columns
 from ...reading import Finding, Value, pseudonym, refused, to_raw
 from ...scoring import Answer, Predictor, Record, prediction_ids
 from ...settings import Environment
-from ..http import RETRY, SHOWN, TITLES, FieldError, Lifecycle, Metrics, Problem, pointer_to, shortened, unfit
+from ..http import RETRY, SHOWN, TITLES, FieldError, Lifecycle, Metrics, ProblemDetails, pointer_to, shortened, unfit
 from ..log import LogUnavailable, PredictionLog, Row, moment
 from .body import JSON, Place, Table, fields_of
-from .models import Choice, Models, Role
+from .models import Choice, ModelRole, Models
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Answered:
     """
 
     predictor: Predictor
-    role: Role
+    role: ModelRole
     asked: Mapping[str, Any]
     several: bool
     answers: Sequence[Answer]
@@ -121,7 +121,7 @@ class Service:
         self._behind: dict[asyncio.Task[None], int] = {}  # what a shadow has still to answer, in bytes
 
     def read(self, media: str, body: bytes, bare: Mapping[str, str]) -> tuple[Record, list[Finding]]:
-        """One record of a body, typed, with what is only warned of; `bare` as in `fields_of`. Raises Problem."""
+        """One record of a body, typed, with what is only warned of; `bare` as in `fields_of`. Raises ProblemDetails."""
         reader = self.models.champion.predictor.reader
         if media == JSON and (plain := reader.plain(body)) is not None:
             return plain, []
@@ -139,7 +139,7 @@ class Service:
             return False
         try:
             fields = fields_of(media, body, bare)
-        except Problem:  # which reading it raises again
+        except ProblemDetails:  # which reading it raises again
             return False
         return champion.predictor.reader.unpacked({name: [value] for name, value in fields.items()}) > SMALL_UNPACKED
 
@@ -149,7 +149,7 @@ class Service:
         """The answer to one record, whose body has `size` bytes; one that `takes_long` is scored in a thread.
 
         Raises:
-            Problem: 503, when it must be logged and cannot be.
+            ProblemDetails: 503, when it must be logged and cannot be.
         """
         key = self.models.champion.predictor.key(record) if self.models.splits else ""
         scorer, role = self.models.choose(key or request_id)
@@ -185,11 +185,11 @@ class Service:
         """Answers to many records, `size` bytes in all, in their order, and what is to be noted: slice by slice.
 
         Raises:
-            Problem: 422, for all of them.
+            ProblemDetails: 422, for all of them.
         """
         if (size_of_all := self.models.champion.predictor.reader.unpacked(table.columns)) > MOST_UNPACKED:
             detail = f"The batch takes {size_of_all:,} bytes once it is unpacked, at most {MOST_UNPACKED:,} are taken."
-            raise Problem(413, TITLES[413], detail)
+            raise ProblemDetails(413, TITLES[413], detail)
         answers: list[Answer] = [{} for _ in range(table.rows)]
         notes: list[Answered] = []
         served, step = self.models.champion.predictor, self.models.champion.slice
@@ -240,7 +240,7 @@ class Service:
         return dict(rows)
 
     async def note(self, notes: Sequence[Answered]) -> None:
-        """Log what was answered, and let a shadow answer it too. Raises Problem, 503, when it cannot be logged."""
+        """Log what was answered, and let a shadow answer it too. Raises ProblemDetails, 503, where it cannot."""
         for answered in notes:
             await self.log.room(answered)
         written = [asyncio.wrap_future(future) for answered in notes if (future := self.log.append(answered))]
@@ -248,7 +248,7 @@ class Service:
             if written:  # rows must be on disk before the answer is out
                 await asyncio.gather(*written)
         except LogUnavailable as error:
-            raise Problem(503, TITLES[503], str(error), headers=RETRY) from None
+            raise ProblemDetails(503, TITLES[503], str(error), headers=RETRY) from None
         for answered in notes:
             self.metrics.answered(answered.answers)
             if self.models.shadow:
@@ -294,7 +294,7 @@ def by_row(findings: Sequence[Finding], rows: int) -> dict[int, list[Finding]]:
 
 
 def refuse(findings: Sequence[Finding], place: Place) -> None:
-    """Raises Problem, 422, when any of them is refused."""
+    """Raises ProblemDetails, 422, when any of them is refused."""
     if wrong := refused(findings):
         raise unfit([FieldError(**error) for error in errors(wrong, place)], len(wrong))
 
