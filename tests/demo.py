@@ -76,7 +76,7 @@ def drift() -> None:
     """Draw 2,000 customers of a market that has moved and compare them with the training data."""
     window = PROJECT / "data/new.csv"
     module = [PROJECT / ".venv/bin/python", "-m", "sample"]
-    run([*module, "--rows", "2000", "--seed", "7", "--shift", "1", "--out", window])
+    run([*module, "--rows", "2000", "--seed", "7", "--shift", "1", "--out", window], cwd=PROJECT)
     command = ["make", "--no-print-directory", "drift", f"DATA={window}"]
     done = subprocess.run(command, cwd=PROJECT, env=environment(), check=False)
     found = json.loads((PROJECT / "artifacts/drift/drift.json").read_text())

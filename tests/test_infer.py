@@ -56,8 +56,7 @@ class Package:
 
 def _package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package]:
     name = "customer_model"
-    for part in (TEMPLATE, TEMPLATE / "{{ if_tabular }}"):
-        shutil.copytree(part / PACKAGE, folder / "src" / name, dirs_exist_ok=True)
+    shutil.copytree(TEMPLATE / PACKAGE, folder / "src" / name)
     monkeypatch.syspath_prepend(folder / "src")
     importlib.invalidate_caches()
     (folder / "project").mkdir()
