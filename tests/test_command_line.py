@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import Render, run
+from conftest import Render, make, run
 
 VERB = (sys.executable, "-m", "customer_model")
 OF_MAKE_ALONE = {"help", "setup", "bench", "retrain", "test", "lint", "image", "deploy"}
@@ -92,6 +92,15 @@ def test_the_options_of_sample_are_its_own(project: Path) -> None:
     assert "--shift" in called(project, "sample", "--help").stdout
     done = called(project, "sample", "--rows", "200", "--out", "data/few.csv")
     assert "200 customers" in done.stdout and (project / "data/few.csv").is_file()
+
+
+def test_a_project_does_without_the_sample(project: Path) -> None:
+    (project / "sample").rename(project / "away")
+    done = called(project, "sample")
+    linted = make(project, "lint")
+    (project / "away").rename(project / "sample")
+    assert done.returncode == 2 and "sample/ is not here" in done.stderr and done.stderr.count("\n") == 1
+    assert linted.returncode == 0
 
 
 def test_what_is_next_is_the_last_line_but_not_of_a_step_nor_of_data(project: Path) -> None:

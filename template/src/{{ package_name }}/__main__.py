@@ -35,6 +35,8 @@ handed_on = click.argument("options", nargs=-1, type=click.UNPROCESSED)
 @handed_on
 def sample(options: tuple[str, ...]) -> None:
     """draw the sample data"""
+    if not Path("sample").is_dir():
+        raise click.UsageError("sample/ is not here: this project has data of its own")
     sys.argv[1:] = options
     runpy.run_module("sample", run_name="__main__")
 
