@@ -1,7 +1,6 @@
 """What of the data a project shows: nothing that one record alone has. Records that are shown are made up."""
 
 from datetime import datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -189,8 +188,9 @@ def test_the_report_names_no_level_of_a_few(code: Module) -> None:
     contract, table = made(code, kinds | {"y": COLUMNS["y"]}, data)
     _, [notice] = code("engineroom.judging.quality").outside_values(table.to_pandas(), contract)
     assert "6 value(s)" in notice and "atlantis" in notice and "nowhere" not in notice
-    judge = SimpleNamespace(contract=contract, metric="accuracy", measure=lambda y, scores: {"accuracy": 1.0})
-    found = code("engineroom.judging.evaluation").slices(table, np.zeros(PEOPLE), np.zeros((PEOPLE, 2)), judge)
+    params, judging = code("engineroom.settings").Params(model={"candidates": {}}), code("engineroom.judging")
+    judge = judging.Judge(contract, params, judging.new_decision(["no", "yes"], contract))
+    found = judging.slices(table, np.zeros(PEOPLE, dtype=int), np.full((PEOPLE, 2), 0.5), judge)
     assert {slice_["level"]: slice_["rows"] for slice_ in found} == {
         "north": 300, "south": 294, "atlantis": 5, code("engineroom.showing").RARE: 1
     }  # fmt: skip
