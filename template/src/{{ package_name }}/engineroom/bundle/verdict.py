@@ -1,7 +1,7 @@
 """Whether a bundle may be put to use: `verdict.json` in its folder says that these very files passed the gate.
 
-`python -m <package>.verdict FOLDER` copies what an image is to serve. That runs where nothing is installed yet, so this
-module needs the standard library alone.
+`python -m <package>.engineroom.bundle.verdict FOLDER` copies what an image is to serve. That runs where nothing is
+installed yet, so this module needs the standard library alone.
 """
 
 import hashlib

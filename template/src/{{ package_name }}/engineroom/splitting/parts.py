@@ -23,7 +23,7 @@ from ..reading import target_of
 from ..stages import PipelineError
 
 Parts = dict[str, np.ndarray]  # part name -> row numbers
-HELD_OUT = 5  # one fold only: one of so many
+HELD_OUT = 5  # with one fold only, a fifth of the records is held out
 MERGE = (
     "each part needs some: collect more, write it as another class in the data, or list it in source.missing, by which "
     "its records are left out"

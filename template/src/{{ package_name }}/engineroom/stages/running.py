@@ -13,7 +13,7 @@ class PipelineError(UserError):
 
 
 def command(stage: Callable[[], None]) -> None:
-    """Run a stage; what the user can mend is told in plain words, anything else keeps its traceback."""
+    """Run a stage. What the user can mend is one sentence; anything else keeps its traceback."""
     try:
         stage()
     except UserError as error:
